@@ -1,0 +1,28 @@
+//! The decisions of RFC 9110 that a static origin makes, on plain values.
+//!
+//! | question                                        | answered by                           |
+//! |-------------------------------------------------|---------------------------------------|
+//! | which path does the request name?               | [`SitePath::parse`], [`encode_path`]  |
+//! | may an asset be asked this way?                 | [`asset_method`]                      |
+//! | which stored coding does the client get?        | [`choose_coding`]                     |
+//! | does the client hold the current content?       | [`evaluate`]                          |
+//! | which bytes does it want, and may it have them? | [`parse_range`], [`if_range_allows`]  |
+//! | how are several byte ranges framed?             | [`MultipartLayout`]                   |
+//!
+//! *Invariant:* every function is total: no input, however hostile, makes it panic, and its
+//! work is linear in the size of the input. Not here: IO, a server, status codes and bodies;
+//! the caller turns each answer into a response.
+
+mod accept_encoding;
+mod methods;
+mod multipart;
+mod preconditions;
+mod range;
+mod site_path;
+
+pub use accept_encoding::{Coding, choose_coding};
+pub use methods::{ALLOW, AssetMethod, MethodRefusal, asset_method};
+pub use multipart::MultipartLayout;
+pub use preconditions::{Validators, Verdict, evaluate, if_range_allows};
+pub use range::{ByteRange, RangeSet, content_range, parse_range, unsatisfied_content_range};
+pub use site_path::{BadPath, SitePath, encode_path};

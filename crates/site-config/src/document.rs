@@ -1,0 +1,201 @@
+//! One file: bytes to a spanned table, and offsets to lines and columns.
+//!
+//! Syntax errors do not stop the reading: the table that could be recovered is interpreted as
+//! well, so that one run shows all problems. What recovery guessed on a line with a syntax
+//! error is not reported, because it would blame the guess. Not here: what keys mean.
+
+use std::collections::BTreeSet;
+
+use limits::ByteSize;
+use toml::de::DeTable;
+
+use crate::Problem;
+
+/// The longest file that is read; a configuration above it is a mix-up of files.
+pub const FILE_BYTES_MAX: usize = 1 << 20;
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The problems found so far in one file, each at a byte offset.
+#[derive(Default)]
+pub(crate) struct Findings(Vec<Finding>);
+
+struct Finding {
+    at: usize,
+    message: String,
+}
+
+impl Findings {
+    pub(crate) fn add(&mut self, at: usize, message: String) {
+        self.0.push(Finding { at, message });
+    }
+
+    /// The findings in the order of `text`. Linear in `text`: a hostile file can have a
+    /// problem every few bytes of a single line.
+    fn locate(mut self, file: &str, text: &str) -> Vec<Problem> {
+        self.0.sort_by_key(|finding| finding.at);
+        let mut chars = text.char_indices().peekable();
+        let (mut line, mut column) = (1, 1);
+        let mut problems = Vec::with_capacity(self.0.len());
+        for Finding { at, message } in self.0 {
+            while let Some((_, char)) = chars.next_if(|&(index, _)| index < at) {
+                (line, column) = if char == '\n' {
+                    (line + 1, 1)
+                } else {
+                    (line, column + 1)
+                };
+            }
+            problems.push(Problem {
+                file: file.to_owned(),
+                line,
+                column,
+                message,
+            });
+        }
+        problems
+    }
+}
+
+/// What `interpret` makes of the file, or every problem in the order of the file.
+pub(crate) fn read<T>(
+    file: &str,
+    bytes: &[u8],
+    interpret: fn(&DeTable<'_>, &mut Findings) -> T,
+) -> Result<T, Vec<Problem>> {
+    let text = decode(file, bytes)?;
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut syntax = Findings::default();
+    for error in errors {
+        let at = error.span().map_or(text.len(), |span| span.start);
+        syntax.add(at, error.message().to_owned());
+    }
+    let mut meaning = Findings::default();
+    let value = interpret(table.get_ref(), &mut meaning);
+
+    let mut problems = syntax.locate(file, text);
+    let broken_lines: BTreeSet<u32> = problems.iter().map(|problem| problem.line).collect();
+    let meaning = meaning.locate(file, text);
+    problems.extend(
+        meaning
+            .into_iter()
+            .filter(|found| !broken_lines.contains(&found.line)),
+    );
+    problems.sort_by_key(|problem| (problem.line, problem.column));
+    if problems.is_empty() {
+        Ok(value)
+    } else {
+        Err(problems)
+    }
+}
+
+fn decode<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Vec<Problem>> {
+    if bytes.len() > FILE_BYTES_MAX {
+        let found = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let message = format!(
+            "the file has {found} bytes, at most {} are read; is it a configuration file?",
+            ByteSize(1 << 20)
+        );
+        return Err(vec![Problem {
+            file: file.to_owned(),
+            line: 1,
+            column: 1,
+            message,
+        }]);
+    }
+    // Editors do not count a byte order mark as a column.
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    std::str::from_utf8(bytes).map_err(|error| {
+        let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let valid = String::from_utf8_lossy(valid);
+        let mut findings = Findings::default();
+        findings.add(
+            valid.len(),
+            "this byte is not UTF-8; save the file as UTF-8".to_owned(),
+        );
+        findings.locate(file, &valid)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(bytes: &[u8], want: &[&str]) {
+        let found = match read("a.toml", bytes, |_, _| ()) {
+            Ok(()) => Vec::new(),
+            Err(problems) => problems.iter().map(ToString::to_string).collect(),
+        };
+        assert_eq!(found, want);
+    }
+
+    #[test]
+    fn positions_count_lines_and_characters_from_one() {
+        #[track_caller]
+        fn check(text: &str, at: usize, want: (u32, u32)) {
+            let mut findings = Findings::default();
+            findings.add(at, String::new());
+            let problem = &findings.locate("a.toml", text)[0];
+            assert_eq!((problem.line, problem.column), want);
+        }
+        check("", 0, (1, 1));
+        check("ab", 1, (1, 2));
+        check("ab\ncd", 2, (1, 3));
+        check("ab\ncd", 3, (2, 1));
+        check("ab\r\ncd", 5, (2, 2));
+        check("äöü = 1", 6, (1, 4));
+        check("ab", 99, (1, 3));
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_a_problem_at_its_first_bad_byte() {
+        let advice = "this byte is not UTF-8; save the file as UTF-8";
+        check(b"\xff", &[&format!("a.toml:1:1: {advice}")]);
+        check(
+            b"a = 1\n\xc3\xa4 = \"\xe4\"\xff",
+            &[&format!("a.toml:2:6: {advice}")],
+        );
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_column() {
+        check(b"\xef\xbb\xbfa = 1", &[]);
+        check(b"\xef\xbb\xbfa = 1\na = 2", &["a.toml:2:1: duplicate key"]);
+        check(
+            b"\xef\xbb\xbf\xff",
+            &["a.toml:1:1: this byte is not UTF-8; save the file as UTF-8"],
+        );
+    }
+
+    #[test]
+    fn a_file_above_one_mebibyte_is_refused() {
+        let mut bytes = vec![b'\n'; FILE_BYTES_MAX];
+        check(&bytes, &[]);
+        bytes.push(b'\n');
+        check(
+            &bytes,
+            &[
+                "a.toml:1:1: the file has 1048577 bytes, at most 1MiB are read; \
+               is it a configuration file?",
+            ],
+        );
+    }
+
+    #[test]
+    fn all_syntax_errors_are_reported_at_once() {
+        let problems = read("a.toml", b"a = \nb = 1\nb = 2\n\nc = \"x", |_, _| ()).unwrap_err();
+        let lines: Vec<u32> = problems.iter().map(|problem| problem.line).collect();
+        assert_eq!(lines, [1, 3, 5], "{problems:?}");
+    }
+
+    #[test]
+    fn hostile_nesting_is_a_problem_not_a_crash() {
+        for part in ["[", "a=[", "{a=", "a.", "[[a.", "a={"] {
+            let text = part.repeat(FILE_BYTES_MAX / part.len());
+            assert!(
+                read("a.toml", text.as_bytes(), |_, _| ()).is_err(),
+                "{part}"
+            );
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! `name.toml` beside `name.wasm`: the keys of Wasm Workers Server 1.7, and `[limits]`.
+//!
+//! Keys of 1.7 that need host features this version does not have are problems, not skipped:
+//! a worker that silently lacks its key-value store would fail on the first request instead.
+
+use limits::LimitOverrides;
+use toml::de::DeTable;
+
+use crate::document::{self, Findings};
+use crate::vars::{self, VarValue};
+use crate::{Problem, keys, limits_table};
+
+const KNOWN_KEYS: &[&str] = &["name", "version", "vars", "limits"];
+
+/// What the file of one worker says. An empty file is the default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WorkerConfig {
+    /// The worker's name for people; nothing depends on it.
+    pub name: Option<String>,
+    /// The version of the file's layout, `"1"` in files for Wasm Workers Server 1.7.
+    pub version: Option<String>,
+    /// The environment variables the worker sees, sorted by name, each name once.
+    pub vars: Vec<(String, VarValue)>,
+    /// The limits this worker chooses.
+    pub limits: LimitOverrides,
+}
+
+/// The configuration in `bytes`, the content of a worker's file; `file` is only named in
+/// problems.
+///
+/// # Errors
+/// All problems of the file, in its order; never an empty list.
+pub fn parse_worker_config(file: &str, bytes: &[u8]) -> Result<WorkerConfig, Vec<Problem>> {
+    document::read(file, bytes, interpret)
+}
+
+fn interpret(table: &DeTable<'_>, findings: &mut Findings) -> WorkerConfig {
+    let mut config = WorkerConfig::default();
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "name" => config.name = keys::string(value, "\"hello\"", findings),
+            "version" => config.version = keys::string(value, "\"1\"", findings),
+            "vars" => config.vars = vars::read(value, findings),
+            "limits" => config.limits = limits_table::read(value, findings),
+            "data" | "features" => keys::unsupported_family(key, value, findings),
+            "folders" => keys::unsupported(key, "[[folders]]", findings),
+            "worker" => keys::unsupported(key, "[worker]", findings),
+            _ => keys::unknown(key, "key", KNOWN_KEYS, findings),
+        }
+    }
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use limits::ByteSize;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ADVICE: &str = "is not supported in this version of wws; \
+        remove it or leave the file out with --ignore";
+
+    #[track_caller]
+    fn check(text: &str, want: &[&str]) {
+        let problems = parse_worker_config("a.toml", text.as_bytes()).unwrap_err();
+        let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(found, want);
+    }
+
+    #[test]
+    fn a_complete_file_is_read() {
+        let text = "name = \"hello\"\nversion = \"1\"\n[vars]\nGREETING = \"hi\"\n\
+            TOKEN = \"$TOKEN!\"\n[limits]\nmemory = \"1MiB\"\n";
+        let token = VarValue::Environment {
+            variable: "TOKEN".to_owned(),
+            required: true,
+        };
+        let want = WorkerConfig {
+            name: Some("hello".to_owned()),
+            version: Some("1".to_owned()),
+            vars: vec![
+                ("GREETING".to_owned(), VarValue::Literal("hi".to_owned())),
+                ("TOKEN".to_owned(), token),
+            ],
+            limits: LimitOverrides {
+                memory: Some(ByteSize(1 << 20)),
+                ..LimitOverrides::default()
+            },
+        };
+        assert_eq!(parse_worker_config("a.toml", text.as_bytes()), Ok(want));
+    }
+
+    #[test]
+    fn an_empty_file_chooses_nothing() {
+        assert_eq!(
+            parse_worker_config("a.toml", b""),
+            Ok(WorkerConfig::default())
+        );
+    }
+
+    #[test]
+    fn wrong_types_are_problems_at_the_value() {
+        check(
+            "name = true\nversion = 1\nvars = []",
+            &[
+                "a.toml:1:8: expected a string such as \"hello\", found a boolean",
+                "a.toml:2:11: expected a string such as \"1\", found an integer",
+                "a.toml:3:8: expected a table, written [vars], found an array",
+            ],
+        );
+    }
+
+    #[test]
+    fn keys_of_1_7_without_support_are_problems_at_the_key() {
+        check(
+            "[data.kv]\nnamespace = \"a\"\n[data.sql]",
+            &[
+                &format!("a.toml:1:7: [data.kv] {ADVICE}"),
+                &format!("a.toml:3:7: [data.sql] {ADVICE}"),
+            ],
+        );
+        check("[data]", &[&format!("a.toml:1:2: [data] {ADVICE}")]);
+        check("data = 1", &[&format!("a.toml:1:1: [data] {ADVICE}")]);
+        check(
+            "[[folders]]\nfrom = \"a\"\n[[folders]]\nfrom = \"b\"",
+            &[&format!("a.toml:1:3: [[folders]] {ADVICE}")],
+        );
+        check(
+            "[features.http_requests]\nallowed_hosts = []",
+            &[&format!("a.toml:1:11: [features.http_requests] {ADVICE}")],
+        );
+        check("[worker]", &[&format!("a.toml:1:2: [worker] {ADVICE}")]);
+    }
+
+    #[test]
+    fn unknown_keys_are_problems_with_the_known_ones() {
+        let known = "known here: name, version, vars, limits";
+        check(
+            "nmae = \"a\"\n[environment]",
+            &[
+                &format!("a.toml:1:1: unknown key \"nmae\"; did you mean \"name\"? {known}"),
+                &format!("a.toml:2:2: unknown key \"environment\"; {known}"),
+            ],
+        );
+        check(
+            r#""a\n\u001b" = 1"#,
+            &[&format!(
+                "a.toml:1:1: unknown key \"a\\n\\u{{1b}}\"; {known}"
+            )],
+        );
+    }
+
+    #[test]
+    fn syntax_errors_do_not_hide_other_problems_nor_invent_any() {
+        #[track_caller]
+        fn check(text: &str, want: &[u32]) {
+            let problems = parse_worker_config("a.toml", text.as_bytes()).unwrap_err();
+            let lines: Vec<u32> = problems.iter().map(|problem| problem.line).collect();
+            assert_eq!(lines, want, "{problems:#?}");
+        }
+        check("name = \nversion = 1\nvars.A = \"$\"", &[1, 2, 3]);
+        check("[limits]\nmemory = 16MiB\ntime = 30", &[2, 3]);
+        check("name = \"a\nversion = 1", &[1, 2]);
+        check("[limits\nmemory = \"1MiB\"\nqueue = 1.5", &[1, 3]);
+        check("name = hello\n[vars]\nA = 1\nA = 2", &[1, 3, 4]);
+        check("[vars]\nA = \"\"\n[vars]\nB = \"\"", &[3]);
+    }
+
+    #[test]
+    fn a_file_full_of_problems_on_one_line_is_read_in_linear_time() {
+        let text = format!("vars = {{{}}}", "a=1,".repeat(50_000));
+        let problems = parse_worker_config("a.toml", text.as_bytes()).unwrap_err();
+        assert_eq!(problems.len(), 49_999);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_panic(text in "(\\PC|[\\[\\]={}.\"'\n$a]|vars|limits|data){0,60}") {
+            if let Err(problems) = parse_worker_config("a.toml", text.as_bytes()) {
+                prop_assert!(!problems.is_empty());
+            }
+        }
+
+        #[test]
+        fn any_literal_is_read_back(value in "[^$\0'\\p{Cc}][^\0'\\p{Cc}]*") {
+            let text = format!("vars.A = '{value}'");
+            let found = parse_worker_config("a.toml", text.as_bytes()).map(|config| config.vars);
+            prop_assert_eq!(found, Ok(vec![("A".to_owned(), VarValue::Literal(value))]));
+        }
+    }
+}
+fn zz_show() {
+    for t in ["name = \nversion = 1\n","[limits]\nmemory = 16MiB\ntime = 30s","name = \"a\nversion = 1","[limits\nmemory=1","name = hello","name \"x\"\nfoo=1","x = [1,\nname = 1\n[limits]\nmemory=1\n", "[]\nname=1", "a = 1 b = 2"] {
+        println!("--- {t}");
+        for p in parse_worker_config("a.toml", t.as_bytes()).unwrap_err() { println!("{p}"); }
+    }
+}
