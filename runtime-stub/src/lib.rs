@@ -1,1 +1,28 @@
-//! Placeholder.
+//! The server: the program that every bundle starts with, and the library through which
+//! `wws [PATH]` serves a folder. There is one path: both open a bundle and serve it.
+//!
+//! ```text
+//! connection (accept, time limits) → edge (hyper, warp) → App::find → asset | worker → response
+//! ```
+//!
+//! Not here: how bundles are made; a compiler; any file (the kernel has mapped the bundle).
+
+pub mod app;
+mod asset;
+mod body;
+pub mod cli;
+mod connection;
+mod decoded;
+mod edge;
+mod find;
+pub mod log;
+pub mod mapped;
+mod refusal;
+pub mod serve;
+pub mod settings;
+mod worker_call;
+mod workers;
+
+pub use app::{App, StartError};
+pub use edge::Edge;
+pub use settings::{ServeArgs, Settings};

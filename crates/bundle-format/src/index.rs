@@ -83,7 +83,7 @@ pub enum CachePolicy {
 pub struct EntryId(pub u32);
 
 /// A row of the table of contents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContentId(pub u32);
 
 /// Some bytes that are served, whatever the coding.

@@ -142,6 +142,11 @@ impl Bundle {
         Ok(bytes)
     }
 
+    /// Whether the stored bytes of a variant have been hashed already.
+    pub fn is_checked(&self, id: VariantId) -> bool {
+        self.checked_variants.contains(id.0)
+    }
+
     /// The variant that the plain bytes are made from: the raw one, or else the zstd one.
     pub fn plain_source(&self, content: &Content) -> Result<(VariantId, Variant), Damage> {
         let mut best = None;

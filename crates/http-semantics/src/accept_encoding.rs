@@ -112,17 +112,14 @@ impl Wishes {
 
 /// `codings [ OWS ";" OWS "q=" qvalue ]`
 fn read_element(element: &[u8]) -> Option<(&[u8], u16)> {
-    match element.iter().position(|&byte| byte == b';') {
-        None => Some((element.trim_ascii(), 1000)),
-        Some(at) => {
-            let (token, weight) = element.split_at(at);
-            let (name, value) = &weight[1..].trim_ascii().split_at_checked(2)?;
-            let weight = name
-                .eq_ignore_ascii_case(b"q=")
-                .then(|| read_weight(value))??;
-            Some((token.trim_ascii(), weight))
-        }
+    let Some(semicolon) = element.iter().position(|&byte| byte == b';') else {
+        return Some((element.trim_ascii(), 1000));
+    };
+    let (name, value) = element[semicolon + 1..].trim_ascii().split_at_checked(2)?;
+    if !name.eq_ignore_ascii_case(b"q=") {
+        return None;
     }
+    Some((element[..semicolon].trim_ascii(), read_weight(value)?))
 }
 
 /// `( "0" [ "." *3DIGIT ] ) / ( "1" [ "." *3"0" ] )`, in thousandths.

@@ -14,6 +14,8 @@
 //! the caller turns each answer into a response.
 
 mod accept_encoding;
+mod encode_path;
+mod entity_tag;
 mod methods;
 mod multipart;
 mod preconditions;
@@ -21,8 +23,9 @@ mod range;
 mod site_path;
 
 pub use accept_encoding::{Coding, choose_coding};
+pub use encode_path::encode_path;
 pub use methods::{ALLOW, AssetMethod, MethodRefusal, asset_method};
 pub use multipart::MultipartLayout;
 pub use preconditions::{Validators, Verdict, evaluate, if_range_allows};
 pub use range::{ByteRange, RangeSet, content_range, parse_range, unsatisfied_content_range};
-pub use site_path::{BadPath, SitePath, encode_path};
+pub use site_path::{BadPath, SitePath};

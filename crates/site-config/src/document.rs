@@ -1,12 +1,12 @@
 //! One file: bytes to a spanned table, and offsets to lines and columns.
 //!
 //! Syntax errors do not stop the reading: the table that could be recovered is interpreted as
-//! well, so that one run shows all problems. What recovery guessed on a line with a syntax
-//! error is not reported, because it would blame the guess. Not here: what keys mean.
+//! well, so that one run shows all problems. Problems that only blame a guess of the recovery
+//! are left out: those on a line with a syntax error, and those below a broken `[header]`,
+//! whose keys end up in the wrong table. Not here: what keys mean.
 
 use std::collections::BTreeSet;
 
-use limits::ByteSize;
 use toml::de::DeTable;
 
 use crate::Problem;
@@ -74,12 +74,12 @@ pub(crate) fn read<T>(
 
     let mut problems = syntax.locate(file, text);
     let broken_lines: BTreeSet<u32> = problems.iter().map(|problem| problem.line).collect();
-    let meaning = meaning.locate(file, text);
-    problems.extend(
-        meaning
-            .into_iter()
-            .filter(|found| !broken_lines.contains(&found.line)),
-    );
+    let broken_header = first_header_among(&broken_lines, text);
+    let mut meaning = meaning.locate(file, text);
+    meaning.retain(|found| {
+        !broken_lines.contains(&found.line) && broken_header.is_none_or(|line| found.line < line)
+    });
+    problems.extend(meaning);
     problems.sort_by_key(|problem| (problem.line, problem.column));
     if problems.is_empty() {
         Ok(value)
@@ -88,12 +88,19 @@ pub(crate) fn read<T>(
     }
 }
 
+/// The first of `lines` that begins a table, `[name]` or `[[name]]`.
+fn first_header_among(lines: &BTreeSet<u32>, text: &str) -> Option<u32> {
+    let mut numbered = (1..).zip(text.lines());
+    let header = numbered
+        .find(|(number, line)| line.trim_start().starts_with('[') && lines.contains(number));
+    header.map(|(number, _)| number)
+}
+
 fn decode<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Vec<Problem>> {
     if bytes.len() > FILE_BYTES_MAX {
-        let found = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let message = format!(
-            "the file has {found} bytes, at most {} are read; is it a configuration file?",
-            ByteSize(1 << 20)
+            "the file has {} bytes, at most {FILE_BYTES_MAX} are read; is it a configuration file?",
+            bytes.len()
         );
         return Err(vec![Problem {
             file: file.to_owned(),
@@ -175,7 +182,7 @@ mod tests {
         check(
             &bytes,
             &[
-                "a.toml:1:1: the file has 1048577 bytes, at most 1MiB are read; \
+                "a.toml:1:1: the file has 1048577 bytes, at most 1048576 are read; \
                is it a configuration file?",
             ],
         );

@@ -162,7 +162,9 @@ mod tests {
         check("name = \nversion = 1\nvars.A = \"$\"", &[1, 2, 3]);
         check("[limits]\nmemory = 16MiB\ntime = 30", &[2, 3]);
         check("name = \"a\nversion = 1", &[1, 2]);
-        check("[limits\nmemory = \"1MiB\"\nqueue = 1.5", &[1, 3]);
+        check("limits.time = \nlimits.queue = 6x", &[1, 2]);
+        check("nmae = 1\n[limits\nmemory = \"1MiB\"\nqueue = 1.5", &[1, 2]);
+        check("[limits\nmemory = 1\n[vars\nA = \"$\"", &[1, 3]);
         check("name = hello\n[vars]\nA = 1\nA = 2", &[1, 3, 4]);
         check("[vars]\nA = \"\"\n[vars]\nB = \"\"", &[3]);
     }
@@ -188,11 +190,5 @@ mod tests {
             let found = parse_worker_config("a.toml", text.as_bytes()).map(|config| config.vars);
             prop_assert_eq!(found, Ok(vec![("A".to_owned(), VarValue::Literal(value))]));
         }
-    }
-}
-fn zz_show() {
-    for t in ["name = \nversion = 1\n","[limits]\nmemory = 16MiB\ntime = 30s","name = \"a\nversion = 1","[limits\nmemory=1","name = hello","name \"x\"\nfoo=1","x = [1,\nname = 1\n[limits]\nmemory=1\n", "[]\nname=1", "a = 1 b = 2"] {
-        println!("--- {t}");
-        for p in parse_worker_config("a.toml", t.as_bytes()).unwrap_err() { println!("{p}"); }
     }
 }

@@ -1,1 +1,25 @@
-//! Placeholder.
+//! Everything wasmtime: engine settings, compiling, loading and calling workers.
+//!
+//! A [`Host`] holds the one engine of an app; a [`Worker`] is loaded into it once and then called
+//! for every request, each time in a fresh instance, so that nothing is shared between two
+//! requests. Compiling ([`compile`]) is a cargo feature that only the bundler turns on: the stub
+//! has no compiler.
+//!
+//! Not here: paths, URL patterns, bundles, the server.
+
+mod call;
+#[cfg(feature = "compile")]
+pub mod compile;
+mod engine;
+mod native_code;
+mod pace;
+mod protocol;
+mod stdio;
+mod worker;
+
+pub use call::CallError;
+pub use engine::{Allocation, Cpu, EngineError, PoolSize, SETTINGS_VERSION, TARGET, WASMTIME_VERSION};
+pub use native_code::{NativeCode, leak_pages};
+pub use protocol::{BadResponse, WorkerRequest, WorkerResponse, parse_response};
+pub use stdio::LogLine;
+pub use worker::{Host, LoadError, Worker, WorkerKind, WorkerSettings};

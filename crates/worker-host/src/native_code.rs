@@ -1,0 +1,74 @@
+//! Machine code that may be loaded, and how its pages become executable.
+
+use memmap2::MmapMut;
+use wasmtime::CustomCodeMemory;
+
+/// Machine code made by [`compile`](crate::compile), in pages of its own. Owning one is the proof
+/// that loading it is sound.
+#[derive(Debug, Clone, Copy)]
+pub struct NativeCode {
+    bytes: &'static [u8],
+}
+
+impl NativeCode {
+    /// Claims that `bytes`, page aligned and never written again, are native code.
+    ///
+    /// # Safety
+    ///
+    /// `bytes` must be unmodified output of the compiler of this crate, of any version: wasmtime
+    /// refuses another version or other settings, but it cannot tell a forgery.
+    #[expect(unsafe_code, reason = "trust in machine code is claimed here, and only here")]
+    pub unsafe fn assume_trusted(bytes: &'static [u8]) -> Self {
+        Self { bytes }
+    }
+
+    /// The bytes, for the life of the process.
+    pub(crate) fn bytes(self) -> &'static [u8] {
+        self.bytes
+    }
+}
+
+/// Fresh pages for `length` bytes, filled by `fill`, which live as long as the process: a worker
+/// is loaded once and never unloaded.
+pub fn leak_pages<E: From<std::io::Error>>(
+    length: usize,
+    fill: impl FnOnce(&mut [u8]) -> Result<(), E>,
+) -> Result<&'static [u8], E> {
+    let mut pages = MmapMut::map_anon(length.max(1))?;
+    fill(&mut pages[..length])?;
+    let pages: &'static MmapMut = Box::leak(Box::new(pages));
+    Ok(&pages[..length])
+}
+
+/// Makes mapped pages executable where they lie, whoever mapped them.
+#[derive(Debug)]
+pub(crate) struct InPlace;
+
+impl CustomCodeMemory for InPlace {
+    fn required_alignment(&self) -> usize {
+        rustix::param::page_size()
+    }
+
+    fn publish_executable(&self, start: *const u8, length: usize) -> wasmtime::Result<()> {
+        use rustix::mm::MprotectFlags;
+        protect(start, length, MprotectFlags::READ | MprotectFlags::EXEC)
+    }
+
+    /// Back to readable only: nothing writes to code after it was loaded.
+    fn unpublish_executable(&self, start: *const u8, length: usize) -> wasmtime::Result<()> {
+        protect(start, length, rustix::mm::MprotectFlags::READ)
+    }
+}
+
+#[expect(unsafe_code, reason = "wasmtime leaves the protection of foreign pages to its embedder")]
+fn protect(
+    start: *const u8,
+    length: usize,
+    flags: rustix::mm::MprotectFlags,
+) -> wasmtime::Result<()> {
+    // SAFETY: wasmtime calls this with the text of code memory that it holds: whole pages, of a
+    // `NativeCode` (which lives for ever) or of a mapping of its own, that hold nothing else and
+    // that no Rust reference writes to. Taking away the right to write cannot break a reader.
+    unsafe { rustix::mm::mprotect(start.cast_mut().cast(), length, flags)? };
+    Ok(())
+}

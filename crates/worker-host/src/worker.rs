@@ -1,0 +1,168 @@
+//! A loaded worker and the host that it lives in.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use limits::WorkerLimits;
+use tokio::sync::Semaphore;
+use wasmtime::component::{Component, Linker as ComponentLinker};
+use wasmtime::{Engine, InstancePre, Linker, Module};
+use wasmtime_wasi::p2::bindings::CommandPre;
+
+use crate::call::State;
+use crate::engine::{Allocation, EngineError, PoolSize, serving_engine};
+use crate::native_code::NativeCode;
+use crate::pace::{BusyThreads, Ticker};
+use crate::stdio::LogLine;
+
+/// The engine of an app, and what all its workers share.
+pub struct Host {
+    engine: Engine,
+    allocation: Allocation,
+    /// As many as the pool has places.
+    pub(crate) places: Semaphore,
+    pub(crate) ticker: Ticker,
+    pub(crate) busy: BusyThreads,
+    pub(crate) table_elements_max: usize,
+}
+
+/// What a worker was compiled from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkerKind {
+    /// A core module with `_start` (WASI preview 1).
+    CoreCommand,
+    /// A component that exports `wasi:cli/run`.
+    ComponentCommand,
+}
+
+/// How a worker is run.
+#[derive(Clone)]
+pub struct WorkerSettings {
+    /// Its environment.
+    pub vars: Vec<(String, String)>,
+    /// What one request may take.
+    pub limits: WorkerLimits,
+    /// How many requests run at once.
+    pub concurrency: u32,
+    /// Where its standard error goes.
+    pub log: LogLine,
+}
+
+/// Why native code could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Another version of wasmtime, other settings, or an instruction set that is missing here.
+    #[error("its native code does not run on this machine: {reason:#}")]
+    Incompatible {
+        /// What wasmtime says.
+        reason: wasmtime::Error,
+    },
+    /// The bundler should have refused it.
+    #[error("it imports what this program does not offer: {reason:#}")]
+    Imports {
+        /// What wasmtime says.
+        reason: wasmtime::Error,
+    },
+}
+
+/// A worker that is ready to be called. Cheap to clone.
+#[derive(Clone)]
+pub struct Worker(pub(crate) Arc<Loaded>);
+
+pub(crate) struct Loaded {
+    pub(crate) host: Arc<Host>,
+    pub(crate) program: Program,
+    pub(crate) settings: WorkerSettings,
+    pub(crate) permits: Semaphore,
+    pub(crate) waiting: AtomicU32,
+}
+
+/// Linked once, instantiated for each request.
+pub(crate) enum Program {
+    Core(InstancePre<State>),
+    Component(CommandPre<State>),
+}
+
+impl Host {
+    /// Starts the engine. Reserves address space for the pool but next to no memory.
+    pub fn new(size: &PoolSize) -> Result<Arc<Self>, EngineError> {
+        let (engine, allocation) = serving_engine(size)?;
+        Ok(Arc::new(Self {
+            ticker: Ticker::new(&engine),
+            busy: BusyThreads::default(),
+            places: Semaphore::new(size.calls as usize),
+            table_elements_max: usize::try_from(size.table_elements).unwrap_or(usize::MAX),
+            allocation,
+            engine,
+        }))
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Where instances come from.
+    pub fn allocation(&self) -> Allocation {
+        self.allocation
+    }
+}
+
+impl Worker {
+    /// Loads native code and links it; the code is executed where it lies.
+    pub fn load(
+        host: &Arc<Host>,
+        kind: WorkerKind,
+        code: NativeCode,
+        settings: WorkerSettings,
+    ) -> Result<Self, LoadError> {
+        let program = match kind {
+            WorkerKind::CoreCommand => load_core(&host.engine, code)?,
+            WorkerKind::ComponentCommand => load_component(&host.engine, code)?,
+        };
+        Ok(Self(Arc::new(Loaded {
+            host: Arc::clone(host),
+            program,
+            permits: Semaphore::new(settings.concurrency as usize),
+            waiting: AtomicU32::new(0),
+            settings,
+        })))
+    }
+}
+
+#[expect(unsafe_code, reason = "trust in machine code is spent here and in load_component")]
+fn load_core(engine: &Engine, code: NativeCode) -> Result<Program, LoadError> {
+    // SAFETY: `code` is a NativeCode, so the compiler of this crate wrote these bytes and they live
+    // unchanged for ever. wasmtime refuses another version or other settings with an error.
+    let module = unsafe { Module::deserialize_raw(engine, code.bytes().into()) }
+        .map_err(|reason| LoadError::Incompatible { reason })?;
+    let linker = core_linker(engine).map_err(|reason| LoadError::Imports { reason })?;
+    let linked = linker.instantiate_pre(&module).map_err(|reason| LoadError::Imports { reason })?;
+    Ok(Program::Core(linked))
+}
+
+#[expect(unsafe_code, reason = "trust in machine code is spent here and in load_core")]
+fn load_component(engine: &Engine, code: NativeCode) -> Result<Program, LoadError> {
+    // SAFETY: as in `load_core`.
+    let component = unsafe { Component::deserialize_raw(engine, code.bytes().into()) }
+        .map_err(|reason| LoadError::Incompatible { reason })?;
+    let linker = component_linker(engine).map_err(|reason| LoadError::Imports { reason })?;
+    linker
+        .instantiate_pre(&component)
+        .and_then(CommandPre::new)
+        .map(Program::Component)
+        .map_err(|reason| LoadError::Imports { reason })
+}
+
+/// All that a core module can import.
+pub(crate) fn core_linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p1::add_to_linker_async(&mut linker, |state: &mut State| &mut state.wasi)?;
+    Ok(linker)
+}
+
+/// All that a component can import.
+pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<ComponentLinker<State>> {
+    let mut linker = ComponentLinker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    Ok(linker)
+}

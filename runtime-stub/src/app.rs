@@ -1,0 +1,185 @@
+//! A bundle, opened and ready to answer.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime};
+
+use bundle_format::{Bundle, OpenError};
+use bytes::Bytes;
+use http::HeaderValue;
+use http_semantics::SitePath;
+use limits::LimitOverrides;
+use worker_host::Worker;
+
+use crate::decoded::Decoded;
+use crate::find::{self, Destination};
+use crate::log;
+use crate::workers::{LoadFailure, Workers};
+
+/// A bundle, opened and ready to answer.
+pub struct App {
+    pub(crate) bundle: Bundle,
+    mapped: &'static [u8],
+    pub(crate) workers: Workers,
+    pub(crate) decoded: Decoded,
+    media_types: Vec<HeaderValue>,
+    pub(crate) modified: Option<SystemTime>,
+    pub(crate) modified_header: Option<HeaderValue>,
+    prefix: String,
+    pub(crate) body_timeout: Duration,
+    this: Weak<Self>,
+}
+
+/// How an app differs from what its bundle says.
+#[derive(Clone, Debug)]
+pub struct AppOptions {
+    /// In place of the bundle's; parsed by [`parse_prefix`].
+    pub prefix: Option<String>,
+    /// Stronger than what the workers' configurations say.
+    pub limits: LimitOverrides,
+    /// How long a request body may stand still.
+    pub body_timeout: Duration,
+}
+
+/// Why an app does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The bundle.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The native code was made for another engine.
+    #[error(
+        "the workers of this app were compiled for {found}, but this program has {expected}; \
+         bundle the site again"
+    )]
+    Engine {
+        /// What the bundle says.
+        found: String,
+        /// What is here.
+        expected: String,
+    },
+    /// A variable that a worker cannot do without.
+    #[error("the environment variable {variable} that {worker} needs: {problem}")]
+    Variable {
+        /// Its name.
+        variable: String,
+        /// The file of the worker.
+        worker: String,
+        /// Not there, or not UTF-8.
+        problem: std::env::VarError,
+    },
+    /// A worker.
+    #[error("the worker {worker} cannot run: {failure}")]
+    Worker {
+        /// The file of the worker.
+        worker: String,
+        /// Why.
+        failure: Arc<LoadFailure>,
+    },
+}
+
+impl App {
+    /// Opens a bundle. Its workers are loaded by [`App::load_workers`] or on first use.
+    pub fn open(mapped: &'static [u8], options: AppOptions) -> Result<Arc<Self>, StartError> {
+        let bundle = Bundle::open(Bytes::from_static(mapped))?;
+        let meta = bundle.meta();
+        let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let cores = u32::try_from(cores).unwrap_or(u32::MAX);
+        let workers = Workers::prepare(meta, &options.limits, cores)?;
+        let octets = HeaderValue::from_static("application/octet-stream");
+        let media_types = meta
+            .media_types
+            .iter()
+            .map(|text| HeaderValue::try_from(text).unwrap_or_else(|_| octets.clone()))
+            .collect();
+        let modified = meta.modified.map(|s| SystemTime::UNIX_EPOCH + Duration::from_secs(s));
+        let modified_header =
+            modified.and_then(|date| HeaderValue::try_from(httpdate::fmt_http_date(date)).ok());
+        let prefix = options.prefix.unwrap_or_else(|| meta.prefix.clone());
+        Ok(Arc::new_cyclic(|this| Self {
+            workers,
+            decoded: Decoded::new(),
+            media_types,
+            modified,
+            modified_header,
+            prefix,
+            body_timeout: options.body_timeout,
+            this: this.clone(),
+            mapped,
+            bundle,
+        }))
+    }
+
+    /// The bundle.
+    pub fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    /// What every path begins with; empty or `/p`.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Loads all workers, one after the other.
+    pub fn load_workers(&self) -> Result<(), StartError> {
+        for (worker, record) in self.bundle.meta().workers.iter().enumerate() {
+            self.workers
+                .load(&self.bundle, self.mapped, worker)
+                .map_err(|failure| StartError::Worker { worker: record.source.clone(), failure })?;
+        }
+        Ok(())
+    }
+
+    /// A worker, loaded.
+    pub(crate) async fn worker(&self, worker: usize) -> Result<Worker, Arc<LoadFailure>> {
+        if let Some(ready) = self.workers.ready(worker) {
+            return ready;
+        }
+        let app = self.shared();
+        let load = move || app.workers.load(&app.bundle, app.mapped, worker);
+        match tokio::task::spawn_blocking(load).await {
+            Ok(result) => result,
+            Err(error) => Err(Arc::new(std::io::Error::other(error).into())),
+        }
+    }
+
+    /// What answers a path, below the prefix.
+    pub(crate) fn find(&self, path: &SitePath<'_>) -> Result<Destination, bundle_format::Damage> {
+        match path.without_prefix(&self.prefix) {
+            Some(path) => find::find(&self.bundle, &path),
+            None if path.as_str() == self.prefix => Ok(Destination::Redirect("/".to_owned())),
+            None => Ok(Destination::Nothing),
+        }
+    }
+
+    pub(crate) fn media_type(&self, number: u16) -> HeaderValue {
+        match self.media_types.get(usize::from(number)) {
+            Some(value) => value.clone(),
+            None => HeaderValue::from_static("application/octet-stream"),
+        }
+    }
+
+    /// This app, for work on another thread.
+    pub(crate) fn shared(&self) -> Arc<Self> {
+        match self.this.upgrade() {
+            Some(app) => app,
+            None => unreachable!("an App only ever lives in the Arc that `open` returns"),
+        }
+    }
+
+    /// Logs that stored bytes are damaged.
+    pub(crate) fn log_damage(&self, path: &str, error: &dyn std::fmt::Display) {
+        log::line("damaged", &[("path", &path), ("reason", error)]);
+    }
+}
+
+/// A prefix for all paths: empty for none, else with a slash in front and none at the end.
+pub fn parse_prefix(text: &str) -> Result<String, String> {
+    let trimmed = text.trim_matches('/');
+    if trimmed.is_empty() {
+        return Ok(String::new());
+    }
+    match SitePath::parse(&format!("/{trimmed}")) {
+        Ok(path) => Ok(path.as_str().to_owned()),
+        Err(problem) => Err(format!("{problem}; write it like /shop")),
+    }
+}

@@ -1,0 +1,369 @@
+//! Answers from stored files: RFC 9110 for a static origin.
+//!
+//! The steps, in order: choose a coding, check the preconditions against that coding's ETag, cut
+//! ranges, add the fields that every answer owes. Stored bytes that the client accepts go out as
+//! they lie in mapped memory.
+
+use bundle_format::index::{CachePolicy, Content, StoredCoding, Variant, VariantId};
+use bundle_format::{ContentHash, Damage};
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body::Body as _;
+use http_semantics::{
+    AssetMethod, ByteRange, Coding, MultipartLayout, RangeSet, Validators, Verdict, choose_coding,
+    content_range, evaluate, if_range_allows, parse_range, unsatisfied_content_range,
+};
+
+use crate::app::App;
+use crate::body::Body;
+use crate::decoded::CACHED_BYTES_MAX;
+use crate::find::AssetRef;
+use crate::refusal::Refusal;
+
+/// Work on more bytes than this (hashing, decoding) leaves the threads that serve connections.
+const INLINE_BYTES_MAX: u64 = 256 << 10;
+
+/// Contents have at most one variant of each coding.
+const CODINGS: usize = 3;
+
+/// Why an asset could not be served as stored.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AssetError {
+    #[error(transparent)]
+    Damage(#[from] Damage),
+    #[error("decoding failed: {0}")]
+    Decode(#[from] std::io::Error),
+    #[error("the thread that was to decode it is gone")]
+    Thread,
+}
+
+/// One representation of an asset.
+struct Selected {
+    coding: Coding,
+    etag: EntityTag,
+    length: u64,
+    source: Source,
+    /// Whether another client could get another coding.
+    negotiated: bool,
+}
+
+enum Source {
+    Bytes(Bytes),
+    /// zstd bytes of a content too large to decode whole.
+    Stream(Bytes),
+}
+
+/// Answers a GET, HEAD or OPTIONS for an asset.
+pub(crate) async fn respond(
+    app: &App,
+    asset: AssetRef,
+    method: AssetMethod,
+    request: &HeaderMap,
+) -> Result<Response<Body>, AssetError> {
+    if method == AssetMethod::Options {
+        return Ok(options());
+    }
+    let Some(selected) = select(app, asset, request).await? else {
+        return Ok(not_acceptable());
+    };
+    let validators = Validators { etag: selected.etag.as_str(), last_modified: app.modified };
+    match evaluate(true, request, &validators) {
+        Verdict::NotModified => return Ok(not_modified(app, asset, &selected)),
+        Verdict::Failed => return Ok(Refusal::PreconditionFailed.response().map(Body::from)),
+        Verdict::Proceed => {}
+    }
+    let ranges = match request.get(RANGE) {
+        // Only GET has ranges (RFC 9110, 14.2).
+        Some(value) if method == AssetMethod::Get && if_range_allows(request, &validators) => {
+            parse_range(value.as_bytes(), selected.length)
+        }
+        _ => RangeSet::Whole,
+    };
+    let mut response = with_ranges(app, asset, selected, ranges).await?;
+    if method == AssetMethod::Head {
+        drop_body(&mut response);
+    }
+    Ok(response)
+}
+
+/// Answers with the site's own page for a path that leads nowhere.
+pub(crate) async fn respond_not_found(
+    app: &App,
+    asset: AssetRef,
+    request: &HeaderMap,
+) -> Result<Response<Body>, AssetError> {
+    let Some(selected) = select(app, asset, request).await? else {
+        return Ok(Refusal::NotFound.response().map(Body::from));
+    };
+    let mut response = with_ranges(app, asset, selected, RangeSet::Whole).await?;
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response.headers_mut().remove(ACCEPT_RANGES);
+    Ok(response)
+}
+
+/// The answer to HEAD: what GET would say, without what it would send.
+pub(crate) fn drop_body(response: &mut Response<Body>) {
+    if let Some(length) = response.body().size_hint().exact() {
+        response.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    }
+    *response.body_mut() = Body::empty();
+}
+
+/// Chooses a coding and gets its bytes; `None` if the client accepts none.
+async fn select(
+    app: &App,
+    asset: AssetRef,
+    request: &HeaderMap,
+) -> Result<Option<Selected>, AssetError> {
+    let content = app.bundle.index().content(asset.content)?;
+    let mut offers = [Coding::Identity; CODINGS];
+    let mut stored: [Option<(VariantId, Variant)>; CODINGS] = [None; CODINGS];
+    let mut count = 0;
+    for variant in app.bundle.index().variants(&content) {
+        let (id, variant) = variant?;
+        if let Some(coding) = wire_coding(variant.coding)
+            && count < CODINGS
+        {
+            offers[count] = coding;
+            stored[count] = Some((id, variant));
+            count += 1;
+        }
+    }
+    let accepted = request.get_all(ACCEPT_ENCODING).iter().map(HeaderValue::as_bytes);
+    let Some(coding) = choose_coding(accepted, &offers[..count]) else { return Ok(None) };
+    let chosen = offers[..count].iter().position(|offer| *offer == coding);
+    let negotiated = count > 0;
+    match chosen.and_then(|place| stored[place]) {
+        Some((id, variant)) => {
+            let bytes = stored_bytes(app, id, variant).await?;
+            Ok(Some(Selected {
+                coding,
+                etag: EntityTag::new(&variant.hash),
+                length: variant.length,
+                source: Source::Bytes(bytes),
+                negotiated,
+            }))
+        }
+        None => {
+            let source = plain_bytes(app, asset, content).await?;
+            let etag = EntityTag::new(&content.hash);
+            let length = content.length;
+            Ok(Some(Selected { coding: Coding::Identity, etag, length, source, negotiated }))
+        }
+    }
+}
+
+fn wire_coding(stored: StoredCoding) -> Option<Coding> {
+    match stored {
+        StoredCoding::Raw => None,
+        StoredCoding::Zstd => Some(Coding::Zstd),
+        StoredCoding::Brotli => Some(Coding::Brotli),
+        StoredCoding::Gzip => Some(Coding::Gzip),
+    }
+}
+
+/// Stored bytes, hashed before their first use.
+async fn stored_bytes(app: &App, id: VariantId, variant: Variant) -> Result<Bytes, AssetError> {
+    if variant.length <= INLINE_BYTES_MAX || app.bundle.is_checked(id) {
+        return Ok(app.bundle.variant_bytes(id, &variant)?);
+    }
+    let app = app.shared();
+    let work = move || app.bundle.variant_bytes(id, &variant);
+    Ok(tokio::task::spawn_blocking(work).await.map_err(|_| AssetError::Thread)??)
+}
+
+/// The plain bytes: raw where they are stored so, else from the cache, else decoded.
+async fn plain_bytes(
+    app: &App,
+    asset: AssetRef,
+    content: Content,
+) -> Result<Source, AssetError> {
+    let (id, variant) = app.bundle.plain_source(&content)?;
+    if variant.coding == StoredCoding::Raw {
+        return Ok(Source::Bytes(stored_bytes(app, id, variant).await?));
+    }
+    if let Some(bytes) = app.decoded.cached(asset.content) {
+        return Ok(Source::Bytes(bytes));
+    }
+    if content.length > CACHED_BYTES_MAX {
+        return Ok(Source::Stream(stored_bytes(app, id, variant).await?));
+    }
+    if content.length <= INLINE_BYTES_MAX {
+        return Ok(Source::Bytes(app.decoded.decode(&app.bundle, asset.content, &content)?));
+    }
+    let app = app.shared();
+    let work = move || app.decoded.decode(&app.bundle, asset.content, &content);
+    let decoded = tokio::task::spawn_blocking(work).await.map_err(|_| AssetError::Thread)??;
+    Ok(Source::Bytes(decoded))
+}
+
+async fn with_ranges(
+    app: &App,
+    asset: AssetRef,
+    selected: Selected,
+    ranges: RangeSet,
+) -> Result<Response<Body>, AssetError> {
+    let mut response = Response::new(Body::empty());
+    representation_fields(app, asset, &selected, response.headers_mut());
+    let length = selected.length;
+    match (ranges, selected.source) {
+        (RangeSet::Unsatisfiable, _) => {
+            let mut refused = Response::new(Body::empty());
+            *refused.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+            let headers = refused.headers_mut();
+            common_fields(app, asset, &selected.etag, selected.negotiated, headers);
+            headers.insert(CONTENT_RANGE, text(unsatisfied_content_range(length)));
+            return Ok(refused);
+        }
+        (RangeSet::One(range), source) => {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            response.headers_mut().insert(CONTENT_RANGE, text(content_range(range, length)));
+            *response.body_mut() = cut(app, source, range.start(), range.end()).await?;
+        }
+        (RangeSet::Many(ranges), Source::Bytes(bytes)) => {
+            multipart(app, asset, &selected.etag, ranges, &bytes, &mut response);
+        }
+        // Several ranges of a content that is decoded as it is sent: the whole, which a server
+        // may always answer (RFC 9110, 14.2).
+        (RangeSet::Whole | RangeSet::Many(_), source) => {
+            *response.body_mut() = cut(app, source, 0, length).await?;
+        }
+    }
+    Ok(response)
+}
+
+async fn cut(app: &App, source: Source, start: u64, end: u64) -> Result<Body, AssetError> {
+    Ok(match source {
+        Source::Bytes(bytes) => slice(&bytes, start, end).into(),
+        Source::Stream(stored) => Body::Plain(app.decoded.stream(stored, start, end).await?),
+    })
+}
+
+/// Ranges lie inside the bytes that they were parsed for.
+fn slice(bytes: &Bytes, start: u64, end: u64) -> Bytes {
+    let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
+    bytes.slice(place(start)..place(end))
+}
+
+fn multipart(
+    app: &App,
+    asset: AssetRef,
+    etag: &EntityTag,
+    ranges: Vec<ByteRange>,
+    bytes: &Bytes,
+    response: &mut Response<Body>,
+) {
+    // 132 bits of a hash of the content: as unlikely to stand in it as to be guessed.
+    let boundary = format!("wws-{}", etag.token());
+    let media_type = app.media_type(asset.media_type);
+    let media_type = media_type.to_str().unwrap_or("application/octet-stream");
+    let layout = MultipartLayout::new(ranges, bytes.len() as u64, media_type, &boundary);
+    let mut parts = std::collections::VecDeque::new();
+    for (head, range) in layout.parts() {
+        parts.push_back(Bytes::from(head));
+        parts.push_back(slice(bytes, range.start(), range.end()));
+    }
+    parts.push_back(Bytes::from(layout.closing()));
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    response.headers_mut().insert(CONTENT_TYPE, text(layout.content_type()));
+    *response.body_mut() = Body::Parts(parts);
+}
+
+/// The fields of a 200 or 206.
+fn representation_fields(app: &App, asset: AssetRef, selected: &Selected, headers: &mut HeaderMap) {
+    headers.reserve(10);
+    headers.insert(CONTENT_TYPE, app.media_type(asset.media_type));
+    common_fields(app, asset, &selected.etag, selected.negotiated, headers);
+    if selected.coding != Coding::Identity {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(selected.coding.token()));
+    }
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+/// The fields that a 304 repeats too (RFC 9110, 15.4.5).
+fn common_fields(
+    app: &App,
+    asset: AssetRef,
+    etag: &EntityTag,
+    negotiated: bool,
+    headers: &mut HeaderMap,
+) {
+    headers.insert(ETAG, etag.header());
+    headers.insert(CACHE_CONTROL, cache_control(asset.cache));
+    if negotiated {
+        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    }
+    if let Some(date) = &app.modified_header {
+        headers.insert(LAST_MODIFIED, date.clone());
+    }
+}
+
+fn cache_control(policy: CachePolicy) -> HeaderValue {
+    HeaderValue::from_static(match policy {
+        CachePolicy::NoCache => "no-cache",
+        CachePolicy::Revalidate => "public, max-age=0, must-revalidate",
+        CachePolicy::Immutable => "public, max-age=31536000, immutable",
+    })
+}
+
+fn not_modified(app: &App, asset: AssetRef, selected: &Selected) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    let headers = response.headers_mut();
+    common_fields(app, asset, &selected.etag, selected.negotiated, headers);
+    response
+}
+
+fn not_acceptable() -> Response<Body> {
+    let mut response = Refusal::NotAcceptable.response().map(Body::from);
+    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    response
+}
+
+/// What an asset answers to OPTIONS.
+pub(crate) fn options() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(http_semantics::ALLOW));
+    response
+}
+
+fn text(value: String) -> HeaderValue {
+    // Digits, and media types that were header values before.
+    HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// A strong entity tag: the hash of the bytes that are sent, in base64url, in quotes.
+struct EntityTag([u8; EntityTag::BYTES]);
+
+impl EntityTag {
+    /// 128 bits in digits of 6, and two quotes.
+    const BYTES: usize = 24;
+
+    fn new(hash: &ContentHash) -> Self {
+        const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let mut text = [b'"'; Self::BYTES];
+        let number = u128::from_be_bytes(hash.0);
+        for (place, digit) in text[1..Self::BYTES - 1].iter_mut().enumerate() {
+            *digit = DIGITS[((number >> (6 * place)) & 63) as usize];
+        }
+        Self(text)
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    fn token(&self) -> &str {
+        self.as_str().trim_matches('"')
+    }
+
+    fn header(&self) -> HeaderValue {
+        HeaderValue::from_bytes(&self.0).unwrap_or(HeaderValue::from_static("\"\""))
+    }
+}

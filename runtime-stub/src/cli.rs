@@ -1,0 +1,88 @@
+//! The command line of an app.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use bundle_format::elf::ElfError;
+use clap::Parser;
+
+use crate::app::{App, StartError};
+use crate::mapped::own_bundle;
+use crate::serve::{self, ServeError};
+use crate::settings::{ServeArgs, SettingsError};
+
+/// A site and its workers in one file, made by `wws bundle`
+#[derive(Parser, Debug)]
+#[command(version, about)]
+struct Arguments {
+    /// Print which paths lead to workers, and how many assets there are, and exit
+    #[arg(long)]
+    routes: bool,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+/// Why the app ended otherwise than it was asked to.
+#[derive(Debug, thiserror::Error)]
+enum AppError {
+    #[error(transparent)]
+    Bundle(#[from] ElfError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error("cannot write to standard output: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// Runs the app: 0 if it ended as asked, 1 if something failed, 2 for wrong usage.
+pub fn run() -> ExitCode {
+    match run_app() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_app() -> Result<(), AppError> {
+    // Signals first: from here on this can be PID 1.
+    let (runtime, signals) = serve::start_runtime()?;
+    let arguments = Arguments::parse();
+    let mapped = own_bundle()?;
+    let settings = arguments.serve.settle(|name| std::env::var(name).ok())?;
+    let app = App::open(mapped, settings.app.clone())?;
+    if arguments.routes {
+        std::io::stdout().lock().write_all(describe_routes(&app).as_bytes())?;
+        return Ok(());
+    }
+    let served = runtime.block_on(serve::serve(app, &settings, signals, announce));
+    // Workers that are still running are not waited for.
+    runtime.shutdown_background();
+    Ok(served?)
+}
+
+/// The one line on standard output that says where to find the app.
+pub fn announce(address: std::net::SocketAddr) {
+    let mut out = std::io::stdout().lock();
+    // Nobody may be reading it.
+    let _ = writeln!(out, "Listening on http://{address}").and_then(|()| out.flush());
+}
+
+/// One line a route, with the file behind it.
+pub fn describe_routes(app: &App) -> String {
+    let meta = app.bundle().meta();
+    let width = meta.workers.iter().map(|w| w.route.to_string().len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for worker in &meta.workers {
+        let route = format!("{}{}", app.prefix(), worker.route);
+        let width = width + app.prefix().len();
+        text.push_str(&format!("{route:<width$}  {}\n", worker.source));
+    }
+    let root = format!("{}/", app.prefix());
+    text.push_str(&format!("{root}  {} assets\n", meta.asset_files));
+    text
+}

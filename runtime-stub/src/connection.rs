@@ -1,0 +1,361 @@
+//! Connections: accepting them, serving HTTP/1.1 and HTTP/2 on each, and time limits on all that
+//! a client can be slow with.
+//!
+//! hyper's own limit on reading a head also ends connections that are idle between two requests,
+//! and does not cover the bytes before it knows the version; so the limits are kept here, on the
+//! socket, where every byte passes.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep};
+
+use crate::edge::Edge;
+use crate::log;
+use crate::settings::ConnectionLimits;
+
+/// The head of a request, URI and fields together; above it hyper answers 431 or 414.
+const HEAD_BYTES_MAX: usize = 32 << 10;
+
+/// For HTTP/2.
+const STREAMS_MAX: u32 = 128;
+
+/// How long nothing is accepted when the process is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts connections until its future is dropped.
+pub(crate) async fn accept(
+    listener: TcpListener,
+    edge: Edge,
+    limits: ConnectionLimits,
+    graceful: Arc<GracefulShutdown>,
+) -> Infallible {
+    let places = Arc::new(Semaphore::new(limits.connections_max));
+    let server = Arc::new(server());
+    loop {
+        // The semaphore is never closed.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { continue };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Small answers must not wait for more to send.
+                let _ = stream.set_nodelay(true);
+                let (edge, server) = (edge.clone(), Arc::clone(&server));
+                tokio::spawn(serve(stream, edge, server, limits, graceful.watcher(), place));
+            }
+            Err(error) if is_of_connection(&error) => {}
+            Err(error) => {
+                log::line("accept_failed", &[("reason", &error)]);
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Errors of a connection that was gone before it was accepted; the next one may be fine.
+fn is_of_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+}
+
+fn server() -> auto::Builder<TokioExecutor> {
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .half_close(false)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEAD_BYTES_MAX as u32);
+    server
+}
+
+async fn serve(
+    stream: TcpStream,
+    edge: Edge,
+    server: Arc<auto::Builder<TokioExecutor>>,
+    limits: ConnectionLimits,
+    watcher: Watcher,
+    _place: OwnedSemaphorePermit,
+) {
+    let open_requests = Arc::new(AtomicU32::new(0));
+    let io = TokioIo::new(Timed::new(stream, limits, Arc::clone(&open_requests)));
+    let service = service_fn(move |request| {
+        let open = OpenRequest::new(&open_requests);
+        let edge = edge.clone();
+        async move {
+            let _open = open;
+            Ok::<_, Infallible>(edge.answer(request).await)
+        }
+    });
+    let connection = server.serve_connection(io, service).into_owned();
+    // Whatever ends a connection early is the client's doing, and it is gone.
+    let _ = watcher.watch(connection).await;
+}
+
+/// While one of these lives the client waits for us, not we for the client.
+struct OpenRequest(Arc<AtomicU32>);
+
+impl OpenRequest {
+    fn new(count: &Arc<AtomicU32>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A socket that gives up on a client that is too slow.
+struct Timed<S> {
+    io: S,
+    limits: ConnectionLimits,
+    open_requests: Arc<AtomicU32>,
+    /// When the last bytes went either way.
+    active: Instant,
+    /// When the first byte of a head came that is not yet complete.
+    head_began: Option<Instant>,
+    /// When a write first had to wait.
+    write_waits_since: Option<Instant>,
+    /// The first bytes told that this is HTTP/2, where bytes that come are no head.
+    is_http2: Option<bool>,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl<S> Timed<S> {
+    fn new(io: S, limits: ConnectionLimits, open_requests: Arc<AtomicU32>) -> Self {
+        let active = Instant::now();
+        // A client that has just connected is about to send its first head.
+        let timer = Box::pin(tokio::time::sleep_until(active + limits.header_timeout));
+        Self {
+            io,
+            limits,
+            open_requests,
+            active,
+            head_began: Some(active),
+            write_waits_since: None,
+            is_http2: None,
+            timer,
+        }
+    }
+
+    /// When the client will have been too slow, if nothing comes before.
+    fn deadline(&self) -> Instant {
+        if let Some(since) = self.write_waits_since {
+            return since + self.limits.body_timeout;
+        }
+        if self.open_requests.load(Ordering::Relaxed) > 0 {
+            // The body of a request has a limit of its own, where it is read.
+            return Instant::now() + self.limits.idle_timeout;
+        }
+        match self.head_began {
+            Some(began) => began + self.limits.header_timeout,
+            None => self.active + self.limits.idle_timeout,
+        }
+    }
+
+    /// Ready when the client is too slow. The timer is set anew only when it fires.
+    fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        while self.timer.as_mut().poll(context).is_ready() {
+            let deadline = self.deadline();
+            if deadline <= Instant::now() {
+                return Poll::Ready(io::ErrorKind::TimedOut.into());
+            }
+            self.timer.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+
+    /// Makes the timer fire no later than the deadline; for deadlines that come nearer.
+    fn tighten(&mut self) {
+        let deadline = self.deadline();
+        if deadline < self.timer.deadline() {
+            self.timer.as_mut().reset(deadline);
+        }
+    }
+
+    fn after_read(&mut self, first_bytes: &[u8]) {
+        let now = Instant::now();
+        self.active = now;
+        let is_http2 = *self.is_http2.get_or_insert_with(|| first_bytes.starts_with(b"PRI"));
+        if is_http2 {
+            self.head_began = None;
+        } else if self.open_requests.load(Ordering::Relaxed) == 0 && self.head_began.is_none() {
+            self.head_began = Some(now);
+            self.tighten();
+        }
+    }
+
+    fn after_write(&mut self) {
+        self.active = Instant::now();
+        self.write_waits_since = None;
+        // What is being answered had a whole head; the next one begins with the next byte.
+        self.head_began = None;
+    }
+
+    fn written(
+        &mut self,
+        result: Poll<io::Result<usize>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if result.is_ready() {
+            self.after_write();
+            return result;
+        }
+        if self.write_waits_since.is_none() {
+            self.write_waits_since = Some(Instant::now());
+            self.tighten();
+        }
+        self.poll_too_slow(context).map(Err)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut self.io).poll_read(context, buffer);
+        match result {
+            Poll::Ready(Ok(())) if buffer.filled().len() > before => {
+                self.after_read(&buffer.filled()[before..]);
+                result
+            }
+            Poll::Ready(_) => result,
+            Poll::Pending => self.poll_too_slow(context).map(Err),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write(context, bytes);
+        self.written(result, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write_vectored(context, pieces);
+        self.written(result, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    const LIMITS: ConnectionLimits = ConnectionLimits {
+        header_timeout: Duration::from_secs(10),
+        body_timeout: Duration::from_secs(30),
+        idle_timeout: Duration::from_secs(75),
+        connections_max: 1,
+    };
+
+    fn connection() -> (DuplexStream, Timed<DuplexStream>, Arc<AtomicU32>) {
+        let (client, server) = duplex(16);
+        let open = Arc::new(AtomicU32::new(0));
+        (client, Timed::new(server, LIMITS, Arc::clone(&open)), open)
+    }
+
+    /// Reads until the connection is given up, and says after how many seconds.
+    async fn gives_up_after(io: &mut Timed<DuplexStream>) -> u64 {
+        let begin = Instant::now();
+        let mut bytes = [0; 16];
+        loop {
+            match io.read(&mut bytes).await {
+                Ok(_) => {}
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+                    return begin.elapsed().as_secs();
+                }
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_says_nothing_is_given_the_time_of_a_head() {
+        let (_client, mut io, _) = connection();
+        assert_eq!(gives_up_after(&mut io).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_comes_byte_by_byte_gets_no_more_time_for_it() {
+        let (mut client, mut io, _) = connection();
+        tokio::spawn(async move {
+            while client.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        assert_eq!(gives_up_after(&mut io).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn between_two_requests_the_longer_idle_time_holds() {
+        let (mut client, mut io, _) = connection();
+        client.write_all(b"GET").await.unwrap();
+        io.read_exact(&mut [0; 3]).await.unwrap();
+        io.write_all(b"200").await.unwrap();
+        assert_eq!(gives_up_after(&mut io).await, 75);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_a_request_is_answered_the_client_may_be_silent() {
+        let (mut client, mut io, open) = connection();
+        client.write_all(b"GET").await.unwrap();
+        io.read_exact(&mut [0; 3]).await.unwrap();
+        let request = OpenRequest::new(&open);
+        let silent = tokio::time::timeout(Duration::from_secs(1000), gives_up_after(&mut io));
+        assert!(silent.await.is_err());
+        drop(request);
+        assert!(gives_up_after(&mut io).await <= 75);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_is_given_up() {
+        let (_client, mut io, _) = connection();
+        let begin = Instant::now();
+        let error = io.write_all(&[0; 100]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(begin.elapsed().as_secs(), 30);
+    }
+}

@@ -1,0 +1,196 @@
+//! The edge: from an HTTP request to what answers it. The only file that names warp.
+//!
+//! Assets are answered right here. warp takes the requests that carry bodies to workers: its
+//! filter takes a request apart and puts the answer together, which costs about a microsecond, and
+//! an asset has no use for it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{HOST, LOCATION};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http_body::Body as HttpBody;
+use http_body_util::BodyExt;
+use http_body_util::combinators::BoxBody;
+use http_semantics::{SitePath, asset_method, encode_path};
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use warp::Filter;
+
+use crate::app::App;
+use crate::asset::{self, AssetError};
+use crate::body::{Body, BodyError};
+use crate::find::{AssetRef, Destination, find_not_found_page};
+use crate::refusal::Refusal;
+use crate::worker_call::{self, WorkerTarget};
+
+type RequestBody = BoxBody<Bytes, BodyError>;
+type WorkerFuture = std::pin::Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
+/// Answers requests for one app. Cheap to clone.
+#[derive(Clone)]
+pub struct Edge {
+    app: Arc<App>,
+    workers: Arc<dyn Fn(Request<RequestBody>) -> WorkerFuture + Send + Sync>,
+}
+
+impl Edge {
+    /// An edge for `app`.
+    pub fn new(app: Arc<App>) -> Self {
+        let workers = TowerToHyperService::new(warp::service(worker_filter(Arc::clone(&app))));
+        let workers = move |request| -> WorkerFuture {
+            let answer = workers.call(request);
+            Box::pin(async move {
+                match answer.await {
+                    Ok(response) => response.map(boxed),
+                    Err(never) => match never {},
+                }
+            })
+        };
+        Self { app, workers: Arc::new(workers) }
+    }
+
+    /// Answers one request. Total: whatever goes wrong is an answer too.
+    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
+    {
+        let is_head = request.method() == Method::HEAD;
+        let mut response = self.route(request).await;
+        if is_head {
+            asset::drop_body(&mut response);
+        }
+        response
+    }
+
+    async fn route<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
+    {
+        if !has_one_host(&request) {
+            return refuse(Refusal::BadRequest);
+        }
+        if request.method() == Method::OPTIONS && request.uri().path() == "*" {
+            return asset::options();
+        }
+        let Ok(path) = SitePath::parse(request.uri().path()) else {
+            return refuse(Refusal::BadRequest);
+        };
+        match self.app.find(&path) {
+            Ok(Destination::Asset(asset)) => {
+                self.asset(asset, path.as_str(), request.method(), request.headers()).await
+            }
+            Ok(Destination::Redirect(to)) => self.redirect(&to, &request),
+            Ok(Destination::Worker { worker, params }) => {
+                let url = request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned();
+                let target = WorkerTarget { worker, url, params };
+                self.worker(target, request).await
+            }
+            Ok(Destination::Nothing) => self.nothing(path.as_str(), request.headers()).await,
+            Err(damage) => {
+                self.app.log_damage(path.as_str(), &damage);
+                refuse(Refusal::Internal)
+            }
+        }
+    }
+
+    async fn asset(
+        &self,
+        asset: AssetRef,
+        path: &str,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Response<Body> {
+        match asset_method(method) {
+            Ok(method) => {
+                let answer = asset::respond(&self.app, asset, method, headers).await;
+                answer.unwrap_or_else(|error| self.damaged(path, &error))
+            }
+            Err(refusal) => refuse(Refusal::Method(refusal)),
+        }
+    }
+
+    /// The client is sent on; 307 keeps the method, and nothing is remembered for ever.
+    fn redirect<B>(&self, to: &str, request: &Request<B>) -> Response<Body> {
+        let mut location = self.app.prefix().to_owned();
+        location.push_str(to);
+        let mut location = encode_path(&location).into_owned();
+        if let Some(query) = request.uri().query() {
+            location.push('?');
+            location.push_str(query);
+        }
+        // An encoded path and a query that was part of a valid request: visible ASCII.
+        let Ok(location) = HeaderValue::try_from(location) else {
+            return refuse(Refusal::BadRequest);
+        };
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+        response.headers_mut().insert(LOCATION, location);
+        response
+    }
+
+    async fn worker<B>(&self, target: WorkerTarget, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
+    {
+        let mut request = request.map(|body| body.map_err(box_error).boxed());
+        request.extensions_mut().insert(target);
+        (self.workers)(request).await
+    }
+
+    async fn nothing(&self, path: &str, headers: &HeaderMap) -> Response<Body> {
+        let path = path.strip_prefix(self.app.prefix()).unwrap_or("/");
+        match find_not_found_page(&self.app.bundle, path) {
+            Ok(None) => refuse(Refusal::NotFound),
+            Ok(Some(page)) => asset::respond_not_found(&self.app, page, headers)
+                .await
+                .unwrap_or_else(|error| self.damaged("404.html", &error)),
+            Err(damage) => {
+                self.app.log_damage(path, &damage);
+                refuse(Refusal::Internal)
+            }
+        }
+    }
+
+    fn damaged(&self, path: &str, error: &AssetError) -> Response<Body> {
+        self.app.log_damage(path, error);
+        refuse(Refusal::Internal)
+    }
+}
+
+fn refuse(refusal: Refusal) -> Response<Body> {
+    refusal.response().map(Body::from)
+}
+
+fn boxed<B>(body: B) -> Body
+where
+    B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
+{
+    Body::Boxed(body.map_err(box_error).boxed_unsync())
+}
+
+fn box_error(error: impl std::error::Error + Send + Sync + 'static) -> BodyError {
+    Box::new(error)
+}
+
+/// HTTP/1.1 asks for exactly one `Host` (RFC 9112, 3.2); HTTP/2 has `:authority`.
+fn has_one_host<B>(request: &Request<B>) -> bool {
+    if request.version() != Version::HTTP_11 {
+        return true;
+    }
+    let mut hosts = request.headers().get_all(HOST).iter();
+    hosts.next().is_some() && hosts.next().is_none()
+}
+
+/// Takes a request for a worker apart and calls it.
+fn worker_filter(
+    app: Arc<App>,
+) -> impl Filter<Extract = (Response<Bytes>,), Error = warp::Rejection> + Clone {
+    warp::ext::get::<WorkerTarget>()
+        .and(warp::method())
+        .and(warp::header::headers_cloned())
+        .and(warp::body::stream())
+        .then(move |target, method, headers, body| {
+            worker_call::answer(Arc::clone(&app), target, method, headers, body)
+        })
+}

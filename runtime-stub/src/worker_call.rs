@@ -1,0 +1,157 @@
+//! A request that a worker answers, and what its answer becomes.
+
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures_core::Stream;
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use http::{HeaderMap, HeaderValue, Method, Response};
+use worker_host::{CallError, WorkerRequest, WorkerResponse};
+
+use crate::app::App;
+use crate::log;
+use crate::refusal::Refusal;
+
+/// Which worker a request goes to, and what the path says.
+#[derive(Clone, Debug)]
+pub(crate) struct WorkerTarget {
+    pub(crate) worker: usize,
+    pub(crate) url: String,
+    pub(crate) params: Vec<(String, String)>,
+}
+
+/// Fields that belong to a connection, not to an answer (RFC 9110, 7.6.1).
+static CONNECTION_FIELDS: [HeaderName; 8] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    // What a worker says of the length is said again from what it sent.
+    CONTENT_LENGTH,
+];
+
+/// Reads the body, calls the worker, and turns failures into refusals with a line in the log.
+pub(crate) async fn answer<B: Buf, E>(
+    app: Arc<App>,
+    target: WorkerTarget,
+    method: Method,
+    headers: HeaderMap,
+    body: impl Stream<Item = Result<B, E>>,
+) -> Response<Bytes> {
+    let worker = target.worker;
+    match call(&app, target, method, headers, body).await {
+        Ok(response) => finish(response),
+        Err(failure) => {
+            let refusal = failure.refusal();
+            let record = app.bundle.meta().workers.get(worker);
+            let (route, source) = record.map_or((String::new(), ""), |record| {
+                (record.route.to_string(), record.source.as_str())
+            });
+            let status = refusal.status().as_u16();
+            let fields: [(&str, &dyn std::fmt::Display); 4] =
+                [("route", &route), ("worker", &source), ("status", &status), ("reason", &failure)];
+            log::line("worker_failed", &fields);
+            refusal.response()
+        }
+    }
+}
+
+/// Why a worker gave no answer.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Load(Arc<crate::workers::LoadFailure>),
+    #[error("the request body is longer than its limit `request_body` of {0}")]
+    BodyTooLarge(limits::ByteSize),
+    #[error("the request body stood still for longer than {0}")]
+    BodyTimeout(limits::TimeSpan),
+    #[error("the request body broke off")]
+    BodyBroken,
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl Failure {
+    fn refusal(&self) -> Refusal {
+        match self {
+            Self::Load(_) => Refusal::Internal,
+            Self::BodyTooLarge(_) => Refusal::PayloadTooLarge,
+            Self::BodyTimeout(_) => Refusal::RequestTimeout,
+            Self::BodyBroken => Refusal::BadRequest,
+            Self::Call(error) => match error {
+                CallError::Busy { .. } | CallError::Timeout { waiting: true, .. } => Refusal::Busy,
+                CallError::Timeout { waiting: false, .. } => Refusal::GatewayTimeout,
+                CallError::OutOfMemory { .. }
+                | CallError::Exit { .. }
+                | CallError::Trap { .. } => Refusal::Internal,
+                CallError::ResponseTooLarge { .. } | CallError::BadResponse(_) => {
+                    Refusal::BadGateway
+                }
+            },
+        }
+    }
+}
+
+async fn call<B: Buf, E>(
+    app: &App,
+    target: WorkerTarget,
+    method: Method,
+    headers: HeaderMap,
+    body: impl Stream<Item = Result<B, E>>,
+) -> Result<WorkerResponse, Failure> {
+    let limit = app.workers.limits(target.worker).map_or(limits::ByteSize(0), |l| l.request_body);
+    let body = collect(app, &headers, body, limit).await?;
+    let worker = app.worker(target.worker).await.map_err(Failure::Load)?;
+    let WorkerTarget { url, params, .. } = target;
+    Ok(worker.call(WorkerRequest { method, url, headers, body, params }).await?)
+}
+
+/// The whole body, refused as soon as it is known to be too long.
+async fn collect<B: Buf, E>(
+    app: &App,
+    headers: &HeaderMap,
+    body: impl Stream<Item = Result<B, E>>,
+    limit: limits::ByteSize,
+) -> Result<Bytes, Failure> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit.0) {
+        return Err(Failure::BodyTooLarge(limit));
+    }
+    let mut body = std::pin::pin!(body);
+    let mut collected = BytesMut::new();
+    loop {
+        let next = std::future::poll_fn(|context| body.as_mut().poll_next(context));
+        let piece = match tokio::time::timeout(app.body_timeout, next).await {
+            Ok(Some(Ok(piece))) => piece,
+            Ok(Some(Err(_))) => return Err(Failure::BodyBroken),
+            Ok(None) => return Ok(collected.freeze()),
+            Err(_) => return Err(Failure::BodyTimeout(limits::TimeSpan(app.body_timeout))),
+        };
+        if (collected.len() + piece.remaining()) as u64 > limit.0 {
+            return Err(Failure::BodyTooLarge(limit));
+        }
+        bytes::BufMut::put(&mut collected, piece);
+    }
+}
+
+/// A worker's answer as it goes out.
+fn finish(answer: WorkerResponse) -> Response<Bytes> {
+    let WorkerResponse { status, mut headers, body } = answer;
+    for name in &CONNECTION_FIELDS {
+        headers.remove(name);
+    }
+    // As wws 1.7 did, with the charset that the protocol implies.
+    headers
+        .entry(CONTENT_TYPE)
+        .or_insert(HeaderValue::from_static("text/html; charset=utf-8"));
+    let has_body = !matches!(status.as_u16(), 204 | 205 | 304);
+    let mut response = Response::new(if has_body { body } else { Bytes::new() });
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}

@@ -1,0 +1,5 @@
+;; Has no _start, so it is a library and no worker.
+(module
+  (memory (export "memory") 1)
+  (func (export "add") (param i32 i32) (result i32)
+    (i32.add (local.get 0) (local.get 1))))

@@ -1,0 +1,5 @@
+;; Traps at once: unreachable.
+(module
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (unreachable)))
