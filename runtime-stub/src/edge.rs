@@ -24,7 +24,7 @@ use crate::find::{AssetRef, Destination, find_not_found_page};
 use crate::refusal::Refusal;
 use crate::worker_call::{self, WorkerTarget};
 
-type RequestBody = BoxBody<Bytes, BodyError>;
+type RequestBody = BoxBody<Bytes, std::io::Error>;
 type WorkerFuture = std::pin::Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// Answers requests for one app. Cheap to clone.
@@ -133,7 +133,7 @@ impl Edge {
     where
         B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
     {
-        let mut request = request.map(|body| body.map_err(box_error).boxed());
+        let mut request = request.map(|body| body.map_err(std::io::Error::other).boxed());
         request.extensions_mut().insert(target);
         (self.workers)(request).await
     }
@@ -166,11 +166,7 @@ fn boxed<B>(body: B) -> Body
 where
     B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
 {
-    Body::Boxed(body.map_err(box_error).boxed_unsync())
-}
-
-fn box_error(error: impl std::error::Error + Send + Sync + 'static) -> BodyError {
-    Box::new(error)
+    Body::Boxed(body.map_err(|error| -> BodyError { Box::new(error) }).boxed_unsync())
 }
 
 /// HTTP/1.1 asks for exactly one `Host` (RFC 9112, 3.2); HTTP/2 has `:authority`.
