@@ -1,1 +1,152 @@
-//! Placeholder.
+//! The bundling pipeline: a folder in, a bundle out.
+//!
+//! ```text
+//! scan → survey → plan → compile → pack → executable (or memory, for `wws [PATH]`)
+//! ```
+//!
+//! Each step takes what the one before it has established. Not here: serving, and anything that a
+//! running app needs.
+
+pub mod cache;
+pub mod cli;
+pub mod compile;
+pub mod encode;
+pub mod executable;
+pub mod inspect;
+pub mod media_type;
+pub mod pack;
+pub mod parallel;
+pub mod plan;
+pub mod problem;
+pub mod progress;
+pub mod scan;
+pub mod serve_folder;
+pub mod summary;
+pub mod survey;
+
+use std::io::{Seek, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use bundle_format::meta::Layout;
+use worker_host::Cpu;
+
+use crate::cache::Cache;
+use crate::encode::EncodeOptions;
+use crate::pack::{Ingredients, Packed};
+use crate::progress::{Progress, Unit};
+use crate::summary::Summary;
+use crate::survey::Survey;
+
+/// How a site is bundled.
+#[derive(Clone, Debug)]
+pub struct BundleOptions {
+    /// The folder.
+    pub site: PathBuf,
+    /// Told by what is in it, if not said.
+    pub layout: Option<Layout>,
+    /// Files to leave out.
+    pub ignore: Vec<String>,
+    /// For all paths.
+    pub prefix: String,
+    /// How assets are coded.
+    pub encode: EncodeOptions,
+    /// Whether native code is compressed too.
+    pub compress_code: bool,
+    /// What native code is made for.
+    pub cpu: Cpu,
+    /// The date of all assets, in seconds since 1970.
+    pub modified: Option<u64>,
+    /// What is shown meanwhile.
+    pub progress: Progress,
+}
+
+/// Why a site was not bundled.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// The folder, or names in it.
+    #[error(transparent)]
+    Scan(#[from] scan::ScanError),
+    /// What its files are, or their routes.
+    #[error(transparent)]
+    Problems(#[from] problem::Problems),
+    /// Its workers.
+    #[error(transparent)]
+    Compile(#[from] compile::CompileError),
+    /// The bundle.
+    #[error(transparent)]
+    Pack(#[from] pack::PackError),
+    /// The app.
+    #[error(transparent)]
+    Write(#[from] executable::WriteError),
+}
+
+/// Bundles a site into an executable.
+pub fn bundle(options: &BundleOptions, output: &Path) -> Result<Summary, BundleError> {
+    let begin = Instant::now();
+    executable::check_output(output, &options.site)?;
+    let prepared = Prepared::new(options)?;
+    let step = options.progress.begin("compressing", prepared.asset_bytes(), Unit::Bytes);
+    let ingredients = prepared.ingredients(options);
+    let (packed, app_bytes) =
+        executable::write_app(output, &ingredients, |bytes| step.advance(bytes))?;
+    drop(step);
+    let app = summary::AppFile { path: output.to_owned(), bytes: app_bytes };
+    Ok(Summary::new(&prepared.survey, &prepared.plan, &prepared.compiled, packed, Some(app), begin))
+}
+
+/// Bundles a site into memory, or any other place.
+pub fn bundle_into(
+    options: &BundleOptions,
+    out: impl Write + Seek,
+) -> Result<(Summary, Packed), BundleError> {
+    let begin = Instant::now();
+    let prepared = Prepared::new(options)?;
+    let step = options.progress.begin("compressing", prepared.asset_bytes(), Unit::Bytes);
+    let packed = pack::pack(out, &prepared.ingredients(options), |bytes| step.advance(bytes))?;
+    drop(step);
+    let summary =
+        Summary::new(&prepared.survey, &prepared.plan, &prepared.compiled, packed, None, begin);
+    Ok((summary, packed))
+}
+
+/// Everything that is decided before the first byte is written.
+struct Prepared {
+    survey: Survey,
+    plan: plan::Plan,
+    compiled: Vec<worker_host::compile::Compiled>,
+}
+
+impl Prepared {
+    fn new(options: &BundleOptions) -> Result<Self, BundleError> {
+        let ignore = scan::ignore_patterns(&options.ignore).map_err(scan::ScanError::from)?;
+        let files = scan::scan(&options.site, &ignore)?;
+        let survey = survey::survey(files, options.layout)?;
+        let plan = plan::plan(&survey.assets, &survey.workers)?;
+        let compiled = match survey.workers.as_slice() {
+            [] => Vec::new(),
+            workers => {
+                let step = options.progress.begin("compiling", workers.len() as u64, Unit::Workers);
+                compile::compile(workers, options.cpu, &Cache::of_user(), |_| step.advance(1))?
+            }
+        };
+        Ok(Self { survey, plan, compiled })
+    }
+
+    fn asset_bytes(&self) -> u64 {
+        self.survey.assets.iter().map(|asset| asset.file.length).sum()
+    }
+
+    fn ingredients(&self, options: &BundleOptions) -> Ingredients<'_> {
+        Ingredients {
+            survey: &self.survey,
+            plan: &self.plan,
+            compiled: &self.compiled,
+            cpu: options.cpu,
+            encode: options.encode.clone(),
+            compress_code: options.compress_code,
+            prefix: options.prefix.clone(),
+            modified: options.modified,
+        }
+    }
+}

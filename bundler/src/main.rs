@@ -1,2 +1,5 @@
-//! Placeholder.
-fn main() {}
+//! `wws`: a site and its workers as one executable.
+
+fn main() -> std::process::ExitCode {
+    wws::cli::run()
+}

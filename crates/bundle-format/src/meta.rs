@@ -36,6 +36,23 @@ pub struct Meta {
     pub workers: Vec<WorkerRecord>,
 }
 
+/// Why a meta section was not written or not read.
+#[derive(Debug, thiserror::Error)]
+#[error("the meta section: {0}")]
+pub struct MetaError(#[from] postcard::Error);
+
+impl Meta {
+    /// The bytes of the meta section.
+    pub fn encode(&self) -> Result<Vec<u8>, MetaError> {
+        Ok(postcard::to_stdvec(self)?)
+    }
+
+    /// Reads a meta section.
+    pub fn decode(bytes: &[u8]) -> Result<Self, MetaError> {
+        Ok(postcard::from_bytes(bytes)?)
+    }
+}
+
 /// What native code was compiled by and for; the same values must hold where it is loaded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineFingerprint {

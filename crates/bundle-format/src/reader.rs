@@ -77,7 +77,7 @@ impl Bundle {
         if !header.section(SectionKind::Meta).hash.matches(&meta_bytes) {
             return Err(OpenError::Meta);
         }
-        let meta: Meta = postcard::from_bytes(&meta_bytes).map_err(|_| OpenError::Meta)?;
+        let meta = Meta::decode(&meta_bytes).map_err(|_| OpenError::Meta)?;
         let hash = header.section(SectionKind::BlockHashes).hash;
         let hashes = section(SectionKind::BlockHashes)?;
         let index = Index::open(section(SectionKind::Index)?, hashes, hash, meta.index)

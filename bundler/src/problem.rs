@@ -1,0 +1,64 @@
+//! What is wrong with a site: all of it in one report.
+
+/// One thing that keeps a site from being bundled.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// A file of the site, perhaps with line and column.
+    pub place: String,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem with a whole file.
+    pub fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { place: place.into(), message: message.into() }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+impl From<site_config::Problem> for Problem {
+    fn from(problem: site_config::Problem) -> Self {
+        let site_config::Problem { file, line, column, message } = problem;
+        Self { place: format!("{file}:{line}:{column}"), message }
+    }
+}
+
+/// At least one problem, sorted by place.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+/// More than these are counted, not printed.
+const PRINTED_MAX: usize = 50;
+
+impl Problems {
+    /// Nothing, or an error with all problems.
+    pub fn check(mut problems: Vec<Problem>) -> Result<(), Self> {
+        problems.sort();
+        problems.dedup();
+        if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl std::fmt::Display for Problems {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.as_slice() {
+            [only] => write!(f, "{only}"),
+            all => {
+                write!(f, "there are {} problems with this site", all.len())?;
+                all.iter().take(PRINTED_MAX).try_for_each(|problem| write!(f, "\n  {problem}"))?;
+                match all.len().checked_sub(PRINTED_MAX + 1) {
+                    Some(more) => write!(f, "\n  … and {} more", more + 1),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What is said when a site has been bundled, for people and for programs.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use bundle_format::meta::Layout;
+use serde::Serialize;
+use worker_host::compile::Compiled;
+
+use crate::pack::Packed;
+use crate::plan::Plan;
+use crate::progress::megabytes;
+use crate::survey::Survey;
+
+/// What a bundle consists of.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// `site` or `project`.
+    pub layout: &'static str,
+    /// Why.
+    pub layout_reason: String,
+    /// Files.
+    pub assets: usize,
+    /// Their size, plain.
+    pub asset_bytes: u64,
+    /// Their size in all codings.
+    pub stored_asset_bytes: u64,
+    /// In the order in which their routes are tried.
+    pub workers: Vec<WorkerSummary>,
+    /// Files that are neither.
+    pub unused_files: usize,
+    /// What may be unexpected.
+    pub notes: Vec<String>,
+    /// The executable, if one was written.
+    pub app: Option<AppFile>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// One worker.
+#[derive(Debug, Serialize)]
+pub struct WorkerSummary {
+    /// Its pattern.
+    pub route: String,
+    /// Its file.
+    pub source: String,
+    /// Its native code, plain.
+    pub code_bytes: u64,
+}
+
+/// The executable.
+#[derive(Debug, Serialize)]
+pub struct AppFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+}
+
+/// The name of a layout on the command line and in output.
+pub fn layout_name(layout: Layout) -> &'static str {
+    match layout {
+        Layout::Site => "site",
+        Layout::Project => "project",
+    }
+}
+
+impl Summary {
+    pub(crate) fn new(
+        survey: &Survey,
+        plan: &Plan,
+        compiled: &[Compiled],
+        packed: Packed,
+        app: Option<AppFile>,
+        begin: Instant,
+    ) -> Self {
+        let workers = plan.workers.iter().map(|worker| WorkerSummary {
+            route: worker.route.to_string(),
+            source: survey.workers[worker.source].file.name.clone(),
+            code_bytes: compiled[worker.source].code.len() as u64,
+        });
+        Self {
+            layout: layout_name(survey.layout),
+            layout_reason: survey.layout_reason.clone(),
+            assets: survey.assets.len(),
+            asset_bytes: packed.asset_bytes,
+            stored_asset_bytes: packed.stored_asset_bytes,
+            workers: workers.collect(),
+            unused_files: survey.unused_files,
+            notes: plan.notes.clone(),
+            app,
+            seconds: begin.elapsed().as_secs_f64(),
+        }
+    }
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "layout   {}: {}", self.layout, self.layout_reason)?;
+        writeln!(
+            f,
+            "assets   {}, {}, stored in {}",
+            self.assets,
+            megabytes(self.asset_bytes),
+            megabytes(self.stored_asset_bytes)
+        )?;
+        writeln!(f, "workers  {}", self.workers.len())?;
+        let width = self.workers.iter().map(|worker| worker.route.len()).max().unwrap_or(0);
+        for WorkerSummary { route, source, code_bytes } in &self.workers {
+            let size = megabytes(*code_bytes);
+            writeln!(f, "         {route:<width$}  {source}  {size} of native code")?;
+        }
+        if self.unused_files > 0 {
+            writeln!(f, "unused   {} files outside public that are no workers", self.unused_files)?;
+        }
+        self.notes.iter().try_for_each(|note| writeln!(f, "note     {note}"))?;
+        if let Some(AppFile { path, bytes }) = &self.app {
+            let size = megabytes(*bytes);
+            writeln!(f, "app      {}, {size}, in {:.1} s", path.display(), self.seconds)?;
+            let is_plain = path.components().count() == 1;
+            let run = if is_plain { format!("./{}", path.display()) } else { path.display().to_string() };
+            writeln!(f, "run      {run}")?;
+        }
+        Ok(())
+    }
+}
