@@ -188,7 +188,7 @@ fn hash_files(files: &[&SourceFile]) -> Result<Vec<ContentHash>, PackError> {
         |file, hash| {
             let source = |reason| PackError::Source { name: file.name.clone(), reason };
             hashes.push(hash.map_err(source)?);
-            Ok(())
+            Ok::<_, PackError>(())
         },
     )?;
     Ok(hashes)

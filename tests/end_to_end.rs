@@ -1,0 +1,9 @@
+//! The real `wws`, the bundles it makes, and the apps they are: from outside, over loopback.
+
+mod assets;
+mod bundle;
+mod examples;
+mod hostile;
+mod life;
+mod support;
+mod workers;

@@ -1,0 +1,305 @@
+//! A site made by a test, the app bundled from it, and that app running.
+//!
+//! Every app listens on a port that the kernel chose, and is killed by its handle when the test
+//! drops it. Nothing waits for a time: only for a line, an answer, or an end.
+
+mod client;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+pub use client::{Answer, Connection};
+
+/// Nothing that a test waits for takes this long unless it never comes.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The `wws` that is tested.
+pub fn wws() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wws"));
+    // The settings of whoever runs the tests are not those of the tests.
+    for name in ["HOST", "PORT", "WWS_HOST", "WWS_PORT", "SOURCE_DATE_EPOCH"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// A folder below the repository.
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)
+}
+
+/// The wasm of `tests/guests/NAME.wat`.
+pub fn guest(name: &str) -> Vec<u8> {
+    wat::parse_file(repository(&format!("tests/guests/{name}.wat"))).unwrap()
+}
+
+/// A site in a folder of its own.
+pub struct TestSite {
+    folder: tempfile::TempDir,
+}
+
+impl TestSite {
+    /// An empty site.
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// A site with an `index.html`.
+    pub fn with_index() -> Self {
+        Self::new().file("index.html", "<h1>Home</h1>")
+    }
+
+    /// Adds a file.
+    pub fn file(self, name: &str, contents: impl AsRef<[u8]>) -> Self {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, contents).unwrap();
+        self
+    }
+
+    /// Adds `tests/guests/GUEST.wat`, as wasm, under the name of a worker (without `.wasm`).
+    pub fn worker(self, name: &str, of_guest: &str) -> Self {
+        self.file(&format!("{name}.wasm"), guest(of_guest))
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Bundles the site; it has to succeed.
+    pub fn bundle(&self) -> BundledApp {
+        self.bundle_with(&[])
+    }
+
+    /// Bundles the site with more arguments; it has to succeed.
+    pub fn bundle_with(&self, arguments: &[&str]) -> BundledApp {
+        let app = BundledApp::to_be();
+        let output = self.try_bundle(app.path(), arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "wws bundle failed: {stderr}");
+        app
+    }
+
+    /// Bundles the site into `app`, whatever comes of it.
+    pub fn try_bundle(&self, app: &Path, arguments: &[&str]) -> Output {
+        let mut command = wws();
+        command.arg("bundle").arg(self.path()).arg("-o").arg(app).args(arguments);
+        // What takes long to make is not what these tests are about.
+        if !arguments.contains(&"--level") {
+            command.args(["--level", "fast"]);
+        }
+        command.output().unwrap()
+    }
+
+    /// What `wws bundle` says when it refuses this site; it has to exit with 1 and write nothing.
+    #[track_caller]
+    pub fn refusal(&self, arguments: &[&str]) -> String {
+        let app = BundledApp::to_be();
+        let output = self.try_bundle(app.path(), arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        let left: Vec<_> = fs::read_dir(app.path().parent().unwrap()).unwrap().collect();
+        assert!(left.is_empty(), "something was left behind: {left:?}");
+        stderr
+    }
+
+    /// Serves the folder with `wws [PATH]`.
+    pub fn serve(&self, arguments: &[&str]) -> RunningApp {
+        let mut command = wws();
+        command.arg(self.path()).args(["--port", "0"]).args(arguments);
+        RunningApp::start(command)
+    }
+
+    /// Runs a test on this site twice: as an app, and served as a folder.
+    pub fn both_ways(&self, test: impl Fn(&RunningApp)) {
+        test(&self.bundle().start(&[]));
+        test(&self.serve(&[]));
+    }
+}
+
+/// An executable in a folder of its own.
+pub struct BundledApp {
+    folder: tempfile::TempDir,
+}
+
+impl BundledApp {
+    fn to_be() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join("app")
+    }
+
+    /// A copy that a test can damage.
+    pub fn copy(&self) -> Self {
+        let copy = Self::to_be();
+        fs::copy(self.path(), copy.path()).unwrap();
+        copy
+    }
+
+    /// A command that runs it on a free port.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.path());
+        for name in ["HOST", "PORT", "WWS_HOST", "WWS_PORT"] {
+            command.env_remove(name);
+        }
+        command.args(["--port", "0"]).args(arguments);
+        command
+    }
+
+    /// Runs it; it has to come to listen.
+    pub fn start(&self, arguments: &[&str]) -> RunningApp {
+        RunningApp::start(self.command(arguments))
+    }
+}
+
+/// Lines that a process writes, as they come.
+#[derive(Clone, Default)]
+struct Lines(Arc<(Mutex<(Vec<String>, bool)>, Condvar)>);
+
+impl Lines {
+    fn of(stream: impl std::io::Read + Send + 'static) -> Self {
+        let lines = Self::default();
+        let filled = lines.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+                filled.0.0.lock().unwrap().0.push(String::from_utf8_lossy(&line).into_owned());
+                filled.0.1.notify_all();
+            }
+            filled.0.0.lock().unwrap().1 = true;
+            filled.0.1.notify_all();
+        });
+        lines
+    }
+
+    /// The first line that `wanted` picks, once it is there; `None` if the stream ends first.
+    fn wait<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let end = Instant::now() + PATIENCE;
+        let mut state = self.0.0.lock().unwrap();
+        loop {
+            if let Some(found) = state.0.iter().find_map(|line| wanted(line)) {
+                return Some(found);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if state.1 || left.is_zero() {
+                return None;
+            }
+            state = self.0.1.wait_timeout(state, left).unwrap().0;
+        }
+    }
+
+    fn all(&self) -> String {
+        self.0.0.lock().unwrap().0.join("\n")
+    }
+}
+
+/// An app that listens.
+pub struct RunningApp {
+    child: Child,
+    port: u16,
+    stdout: Lines,
+    stderr: Lines,
+}
+
+impl RunningApp {
+    /// Runs a command until it says where it listens.
+    #[track_caller]
+    pub fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdout = Lines::of(child.stdout.take().unwrap());
+        let stderr = Lines::of(child.stderr.take().unwrap());
+        let port = stdout.wait(|line| line.strip_prefix("Listening on ")?.rsplit(':').next()?.parse().ok());
+        let mut app = Self { child, port: port.unwrap_or(0), stdout, stderr };
+        if port.is_none() {
+            let status = app.child.wait().unwrap();
+            panic!("it ended with {status} before it listened:\n{}", app.log());
+        }
+        app
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A GET on a new connection.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, &[], b"")
+    }
+
+    /// A GET with header fields.
+    #[track_caller]
+    pub fn get_with(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.request("GET", path, fields, b"")
+    }
+
+    /// Any request on a new connection. A `content-length` is added for a body.
+    #[track_caller]
+    pub fn request(&self, method: &str, path: &str, fields: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.connect().request(method, path, fields, body)
+    }
+
+    /// A new connection.
+    #[track_caller]
+    pub fn connect(&self) -> Connection {
+        Connection::to(self.port)
+    }
+
+    /// All that came on standard error so far.
+    pub fn log(&self) -> String {
+        self.stderr.all()
+    }
+
+    /// All that came on standard output so far.
+    pub fn output(&self) -> String {
+        self.stdout.all()
+    }
+
+    /// Waits for a line on standard error that holds `part`, and gives it.
+    #[track_caller]
+    pub fn log_line(&self, part: &str) -> String {
+        let line = self.stderr.wait(|line| line.contains(part).then(|| line.to_owned()));
+        line.unwrap_or_else(|| panic!("no line with {part:?} in the log:\n{}", self.log()))
+    }
+
+    /// Sends a signal by its name, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let status =
+            Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the end; gives the exit code.
+    #[track_caller]
+    pub fn wait(&mut self) -> Option<i32> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(Instant::now() < end, "it does not end:\n{}", self.log());
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for RunningApp {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
