@@ -19,7 +19,7 @@ pub struct Answer {
 impl Answer {
     /// The value of a field that stands once; `None` if it does not stand at all.
     #[track_caller]
-    pub fn field(&self, name: &str) -> Option<&str> {
+    pub fn field<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         let mut values = self.all(name);
         let first = values.next();
         assert!(values.next().is_none(), "{name} stands more than once: {self:?}");
@@ -55,10 +55,15 @@ impl Connection {
     /// Connects to a port of this machine.
     #[track_caller]
     pub fn to(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self { stream, rest: Vec::new() }
+        Self::open(port).unwrap()
+    }
+
+    /// Connects to a port of this machine, if something listens there.
+    pub fn open(port: u16) -> io::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, rest: Vec::new() })
     }
 
     /// Sends a request and reads its answer. `host` is added unless it is among the fields, and

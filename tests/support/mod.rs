@@ -6,9 +6,9 @@
 mod client;
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -30,6 +30,11 @@ pub fn wws() -> Command {
 /// A folder below the repository.
 pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)
+}
+
+/// Says that a test did not test something, past the harness, which would swallow it.
+pub fn skipped(what: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {what}");
 }
 
 /// The wasm of `tests/guests/NAME.wat`.
@@ -79,7 +84,7 @@ impl TestSite {
     /// Bundles the site with more arguments; it has to succeed.
     pub fn bundle_with(&self, arguments: &[&str]) -> BundledApp {
         let app = BundledApp::to_be();
-        let output = self.try_bundle(app.path(), arguments);
+        let output = self.try_bundle(&app.path(), arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "wws bundle failed: {stderr}");
         app
@@ -100,7 +105,7 @@ impl TestSite {
     #[track_caller]
     pub fn refusal(&self, arguments: &[&str]) -> String {
         let app = BundledApp::to_be();
-        let output = self.try_bundle(app.path(), arguments);
+        let output = self.try_bundle(&app.path(), arguments);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         let left: Vec<_> = fs::read_dir(app.path().parent().unwrap()).unwrap().collect();
@@ -200,6 +205,14 @@ impl Lines {
     }
 }
 
+/// How a process ended that was to listen.
+#[derive(Debug)]
+pub struct Ended {
+    pub status: ExitStatus,
+    /// All that came on standard error.
+    pub log: String,
+}
+
 /// An app that listens.
 pub struct RunningApp {
     child: Child,
@@ -209,20 +222,45 @@ pub struct RunningApp {
 }
 
 impl RunningApp {
-    /// Runs a command until it says where it listens.
+    /// Runs a command until it says where it listens; it has to.
     #[track_caller]
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
+        match Self::try_start(command) {
+            Ok(app) => app,
+            Err(Ended { status, log }) => panic!("it ended with {status}, and did not listen:\n{log}"),
+        }
+    }
+
+    /// Runs a command until it says where it listens, or ends.
+    pub fn try_start(mut command: Command) -> Result<Self, Ended> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let mut child = loop {
+            match command.spawn() {
+                // What this process wrote, a child of another thread may still hold open.
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => continue,
+                result => break result.unwrap(),
+            }
+        };
         let stdout = Lines::of(child.stdout.take().unwrap());
         let stderr = Lines::of(child.stderr.take().unwrap());
-        let port = stdout.wait(|line| line.strip_prefix("Listening on ")?.rsplit(':').next()?.parse().ok());
+        let listening = |line: &str| {
+            line.strip_prefix("Listening on ")?.rsplit(':').next()?.parse().ok()
+        };
+        let port = stdout.wait(listening);
         let mut app = Self { child, port: port.unwrap_or(0), stdout, stderr };
-        if port.is_none() {
-            let status = app.child.wait().unwrap();
-            panic!("it ended with {status} before it listened:\n{}", app.log());
+        match port {
+            Some(_) => Ok(app),
+            None => Err(app.end()),
         }
-        app
+    }
+
+    /// Waits for the end, and for all that it said before.
+    #[track_caller]
+    pub fn end(&mut self) -> Ended {
+        self.wait();
+        let status = self.child.wait().unwrap();
+        self.stderr.wait(|_| None::<()>);
+        Ended { status, log: self.log() }
     }
 
     /// The port that it listens on.

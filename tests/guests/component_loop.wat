@@ -1,0 +1,11 @@
+;; Never returns: a component that exports wasi:cli/run and imports nothing.
+(component
+  (core module $main_module
+    (func (export "run") (result i32)
+      (loop $forever
+        (br $forever))
+      (unreachable)))
+  (core instance $main (instantiate $main_module))
+  (func $run (result (result)) (canon lift (core func $main "run")))
+  (instance $cli_run (export "run" (func $run)))
+  (export "wasi:cli/run@0.2.0" (instance $cli_run)))
