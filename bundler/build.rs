@@ -13,7 +13,9 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 fn main() {
     println!("cargo::rerun-if-env-changed=WWS_STUB_PATH");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace member");
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("a workspace member");
     let stub = match env::var_os("WWS_STUB_PATH") {
         Some(path) => {
             println!("cargo::rerun-if-changed={}", Path::new(&path).display());
@@ -30,18 +32,32 @@ fn main() {
 
 fn build_stub(workspace: &Path, out: &Path) -> PathBuf {
     for source in ["runtime-stub", "crates", "Cargo.toml", "Cargo.lock"] {
-        println!("cargo::rerun-if-changed={}", workspace.join(source).display());
+        println!(
+            "cargo::rerun-if-changed={}",
+            workspace.join(source).display()
+        );
     }
     let profile = match env::var("PROFILE").as_deref() {
         Ok("release") => "stub",
         _ => "stub-dev",
     };
     // OUT_DIR is <target>/<profile>/build/<package>/out.
-    let target_dir = out.ancestors().nth(4).expect("OUT_DIR lies in a target folder").join("stub");
+    let target_dir = out
+        .ancestors()
+        .nth(4)
+        .expect("OUT_DIR lies in a target folder")
+        .join("stub");
     let cargo = env::var_os("CARGO").expect("cargo sets CARGO");
     let status = Command::new(cargo)
         .current_dir(workspace)
-        .args(["build", "--package", "runtime-stub", "--bin", "runtime-stub", "--locked"])
+        .args([
+            "build",
+            "--package",
+            "runtime-stub",
+            "--bin",
+            "runtime-stub",
+            "--locked",
+        ])
         .args(["--profile", profile, "--target", TARGET])
         .arg("--target-dir")
         .arg(&target_dir)
@@ -58,10 +74,15 @@ fn build_stub(workspace: &Path, out: &Path) -> PathBuf {
 
 /// Linked statically, and without the paths of the machine that builds it.
 fn rustflags(workspace: &Path) -> String {
-    let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned()];
-    let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| {
-        env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo"))
-    });
+    let mut flags = vec![
+        "-Ctarget-feature=+crt-static".to_owned(),
+        // Random numbers come from the system call: a static program that looks for it in its
+        // libc finds nothing, and would open /dev/urandom, which an empty container has not.
+        "--cfg=getrandom_backend=\"linux_getrandom\"".to_owned(),
+    ];
+    let home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
     if let Some(home) = home {
         flags.push(format!("--remap-path-prefix={}=/cargo", home.display()));
     }

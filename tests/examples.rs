@@ -11,11 +11,18 @@ use crate::support::{Answer, RunningApp, TestSite, repository};
 /// A copy of an example.
 fn example(name: &str) -> TestSite {
     fn add(site: TestSite, root: &Path, folder: &Path) -> TestSite {
-        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let entries = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
         entries.fold(site, |site, path| match path.is_dir() {
             true => add(site, root, &path),
             false => {
-                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                let name = path
+                    .strip_prefix(root)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned();
                 site.file(&name, fs::read(&path).unwrap())
             }
         })
@@ -72,7 +79,10 @@ fn static_site_is_served_as_its_readme_says() {
     #[track_caller]
     fn check(app: &RunningApp, path: &str, status: u16, of_file: &str) {
         let answer = app.get(path);
-        assert_eq!(answer.assert_status(status).body, file(&format!("static-site/{of_file}")));
+        assert_eq!(
+            answer.assert_status(status).body,
+            file(&format!("static-site/{of_file}"))
+        );
     }
     example("static-site").both_ways(|app| {
         check(app, "/", 200, "index.html");
@@ -80,12 +90,20 @@ fn static_site_is_served_as_its_readme_says() {
         check(app, "/docs/", 200, "docs/index.html");
         check(app, "/docs/install", 200, "docs/install.html");
         check(app, "/no/such/page", 404, "404.html");
-        check(app, "/.well-known/security.txt", 200, ".well-known/security.txt");
+        check(
+            app,
+            "/.well-known/security.txt",
+            200,
+            ".well-known/security.txt",
+        );
         check(app, "/robots.txt", 200, "robots.txt");
         check(app, "/assets/style.css", 200, "assets/style.css");
         let script = app.request("HEAD", "/assets/app.3f9c2b1a.js", &[], b"");
         let cache = script.assert_status(200).field("cache-control").unwrap();
-        assert!(cache.contains("max-age=31536000") && cache.contains("immutable"), "{cache}");
+        assert!(
+            cache.contains("max-age=31536000") && cache.contains("immutable"),
+            "{cache}"
+        );
         check_links(app, &["/", "/about", "/docs/", "/docs/install"]);
     });
 }
@@ -93,12 +111,22 @@ fn static_site_is_served_as_its_readme_says() {
 #[test]
 fn rust_worker_is_served_as_its_readme_says() {
     example("rust-worker").both_ways(|app| {
-        assert_eq!(app.get("/").assert_status(200).body, file("rust-worker/index.html"));
-        let hello = |query: &str| app.get(&format!("/api/hello{query}")).assert_status(200).text();
+        assert_eq!(
+            app.get("/").assert_status(200).body,
+            file("rust-worker/index.html")
+        );
+        let hello = |query: &str| {
+            app.get(&format!("/api/hello{query}"))
+                .assert_status(200)
+                .text()
+        };
         assert_eq!(hello("?name=Ada"), "Hello from a Rust worker, Ada\n");
         assert_eq!(hello(""), "Hello from a Rust worker\n");
 
-        let form = [("cookie", "a=1"), ("content-type", "application/x-www-form-urlencoded")];
+        let form = [
+            ("cookie", "a=1"),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ];
         let answer = app.request("POST", "/api/echo", &form, b"x=1");
         let got = json_of(answer.assert_status(200));
         assert_eq!(got["method"], "POST");
@@ -108,8 +136,13 @@ fn rust_worker_is_served_as_its_readme_says() {
         assert_eq!(answer.all("set-cookie").count(), 2);
         app.log_line("/api/echo");
 
-        let bytes: Vec<u8> = (0..1000u32).map(|i| (i * 7 % 256) as u8).collect();
-        assert_eq!(app.request("POST", "/api/binary", &[], &bytes).assert_status(200).body, bytes);
+        let bytes: Vec<u8> = (0..=255).rev().cycle().take(1000).collect();
+        assert_eq!(
+            app.request("POST", "/api/binary", &[], &bytes)
+                .assert_status(200)
+                .body,
+            bytes
+        );
         let refused = app.get("/api/binary");
         assert_eq!(refused.assert_status(405).field("allow"), Some("POST"));
         check_links(app, &["/"]);
@@ -119,7 +152,10 @@ fn rust_worker_is_served_as_its_readme_says() {
 #[test]
 fn project_is_served_as_its_readme_says() {
     example("project").both_ways(|app| {
-        assert_eq!(app.get("/").assert_status(200).body, file("project/public/index.html"));
+        assert_eq!(
+            app.get("/").assert_status(200).body,
+            file("project/public/index.html")
+        );
         app.get("/public/index.html").assert_status(404);
         #[track_caller]
         fn user(app: &RunningApp, path: &str, id: &str) {
@@ -133,7 +169,10 @@ fn project_is_served_as_its_readme_says() {
         let want = json!({ "folder": "", "files": all });
         assert_eq!(json_of(app.get("/api/files").assert_status(200)), want);
         let plan = app.get("/api/files/notes/2026/plan.txt");
-        assert_eq!(plan.assert_status(200).text(), "Bundle it, copy it, run it.\n");
+        assert_eq!(
+            plan.assert_status(200).text(),
+            "Bundle it, copy it, run it.\n"
+        );
         app.get("/api/files/nowhere").assert_status(404);
         check_links(app, &["/"]);
     });

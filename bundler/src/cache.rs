@@ -32,9 +32,15 @@ struct Header {
 impl Cache {
     /// The user's cache.
     pub fn of_user() -> Self {
-        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+        let absolute = |name| {
+            std::env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|p| p.is_absolute())
+        };
         let root = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
-        Self { folder: root.map(|root| root.join("wws")) }
+        Self {
+            folder: root.map(|root| root.join("wws")),
+        }
     }
 
     /// What was kept for this wasm.
@@ -77,14 +83,28 @@ pub fn key(wasm: &[u8], kind: WorkerKind, cpu: Cpu) -> String {
 
 fn native_features() -> String {
     let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    cpuinfo.lines().find(|line| line.starts_with("flags")).unwrap_or_default().to_owned()
+    cpuinfo
+        .lines()
+        .find(|line| line.starts_with("flags"))
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn encode(compiled: &Compiled) -> Vec<u8> {
-    let Needs { memories, memory_bytes_initial, tables, table_elements_initial, core_instances } =
-        compiled.needs;
-    let header =
-        Header { memories, memory_bytes_initial, tables, table_elements_initial, core_instances };
+    let Needs {
+        memories,
+        memory_bytes_initial,
+        tables,
+        table_elements_initial,
+        core_instances,
+    } = compiled.needs;
+    let header = Header {
+        memories,
+        memory_bytes_initial,
+        tables,
+        table_elements_initial,
+        core_instances,
+    };
     // A struct of numbers: there is nothing that could not be written.
     let mut body = serde_json::to_vec(&header).unwrap_or_default();
     body.push(b'\n');
@@ -101,11 +121,24 @@ fn decode(bytes: &[u8]) -> Option<Compiled> {
     }
     let end = body.iter().position(|byte| *byte == b'\n')?;
     let header: Header = serde_json::from_slice(&body[..end]).ok()?;
-    let Header { memories, memory_bytes_initial, tables, table_elements_initial, core_instances } =
-        header;
-    let needs =
-        Needs { memories, memory_bytes_initial, tables, table_elements_initial, core_instances };
-    Some(Compiled { code: body[end + 1..].to_vec(), needs })
+    let Header {
+        memories,
+        memory_bytes_initial,
+        tables,
+        table_elements_initial,
+        core_instances,
+    } = header;
+    let needs = Needs {
+        memories,
+        memory_bytes_initial,
+        tables,
+        table_elements_initial,
+        core_instances,
+    };
+    Some(Compiled {
+        code: body[end + 1..].to_vec(),
+        needs,
+    })
 }
 
 #[cfg(test)]
@@ -113,14 +146,23 @@ mod tests {
     use super::*;
 
     fn compiled() -> Compiled {
-        let needs = Needs { memories: 1, memory_bytes_initial: 65536, ..Needs::default() };
-        Compiled { code: b"\nnative\n".to_vec(), needs }
+        let needs = Needs {
+            memories: 1,
+            memory_bytes_initial: 65536,
+            ..Needs::default()
+        };
+        Compiled {
+            code: b"\nnative\n".to_vec(),
+            needs,
+        }
     }
 
     #[test]
     fn what_was_kept_comes_back() {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache { folder: Some(folder.path().join("not yet/there")) };
+        let cache = Cache {
+            folder: Some(folder.path().join("not yet/there")),
+        };
         assert_eq!(cache.get("key"), None);
         cache.put("key", &compiled());
         assert_eq!(cache.get("key"), Some(compiled()));

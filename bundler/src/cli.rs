@@ -18,7 +18,7 @@ use crate::{BundleError, BundleOptions, bundle};
 
 /// Ship a site and its workers as one file
 #[derive(Parser, Debug)]
-#[command(name = "wws", version, about, args_conflicts_with_subcommands = true)]
+#[command(name = "wws", version, args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -237,9 +237,9 @@ fn source_date() -> Result<Option<u64>, CommandError> {
             _ => Err(CommandError::SourceDate { value }),
         },
         Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(value)) => {
-            Err(CommandError::SourceDate { value: value.to_string_lossy().into_owned() })
-        }
+        Err(std::env::VarError::NotUnicode(value)) => Err(CommandError::SourceDate {
+            value: value.to_string_lossy().into_owned(),
+        }),
     }
 }
 

@@ -4,29 +4,19 @@ use worker_host::compile::{Compiled, Compiler};
 use worker_host::{Cpu, EngineError};
 
 use crate::cache::{self, Cache};
-use crate::problem::{Problem, Problems};
+use crate::problem::Problem;
 use crate::survey::WorkerFile;
 
-/// Why workers were not compiled.
-#[derive(Debug, thiserror::Error)]
-pub enum CompileError {
-    /// No compiler for this machine.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// Workers that do not compile, or import what is not there.
-    #[error(transparent)]
-    Workers(#[from] Problems),
-}
-
-/// Native code for each worker, in their order. wasmtime compiles the functions of one in parallel.
+/// Native code for each worker, in their order; what does not compile, or imports what is not
+/// there, is left out and goes to `problems`. wasmtime compiles the functions of one in parallel.
 pub fn compile(
     workers: &[WorkerFile],
     cpu: Cpu,
     cache: &Cache,
+    problems: &mut Vec<Problem>,
     mut done: impl FnMut(&WorkerFile),
-) -> Result<Vec<Compiled>, CompileError> {
+) -> Result<Vec<Compiled>, EngineError> {
     let mut compiler = None;
-    let mut problems = Vec::new();
     let mut compiled = Vec::with_capacity(workers.len());
     for worker in workers {
         let key = cache::key(&worker.wasm, worker.kind, cpu);
@@ -37,7 +27,9 @@ pub fn compile(
                     Some(compiler) => compiler,
                     None => compiler.insert(Compiler::new(cpu)?),
                 };
-                compiler.compile(worker.kind, &worker.wasm).inspect(|new| cache.put(&key, new))
+                compiler
+                    .compile(worker.kind, &worker.wasm)
+                    .inspect(|new| cache.put(&key, new))
             }
         };
         match result {
@@ -48,6 +40,5 @@ pub fn compile(
         }
         done(worker);
     }
-    Problems::check(problems)?;
     Ok(compiled)
 }

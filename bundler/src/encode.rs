@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use brotlic::{BrotliEncoderOptions, CompressorWriter, Quality, WindowSize};
 use bundle_format::ContentHash;
-use bundle_format::index::StoredCoding;
+use bundle_format::index::{DECODED_BYTES_MAX, StoredCoding};
 use libdeflater::{CompressionLvl, Compressor};
 
 use crate::scan::SourceFile;
@@ -132,10 +132,18 @@ impl Encoder {
         variants.sort_by_key(|(coding, bytes)| (bytes.len(), *coding));
         let length = plain.len() as u64;
         // Clients that accept none of the codings get the raw bytes, or what zstd decodes to.
-        if !variants.iter().any(|(coding, _)| *coding == StoredCoding::Zstd) {
+        let has_zstd = variants
+            .iter()
+            .any(|(coding, _)| *coding == StoredCoding::Zstd);
+        if !has_zstd || length > DECODED_BYTES_MAX {
             variants.push((StoredCoding::Raw, plain));
         }
-        Ok(Encoded { length, hash, is_utf8, variants })
+        Ok(Encoded {
+            length,
+            hash,
+            is_utf8,
+            variants,
+        })
     }
 
     /// The codings that pay. Where the first one tried does not, the others do not either.
@@ -173,12 +181,17 @@ impl Encoder {
             .map_err(io::Error::other)?;
         let mut writer = CompressorWriter::with_encoder(encoder, Vec::new());
         writer.write_all(plain)?;
-        writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
+        writer
+            .into_inner()
+            .map_err(|error| io::Error::other(error.to_string()))
     }
 
     fn gzip(&mut self, plain: &[u8]) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; self.gzip.gzip_compress_bound(plain.len())];
-        let length = self.gzip.gzip_compress(plain, &mut bytes).map_err(io::Error::other)?;
+        let length = self
+            .gzip
+            .gzip_compress(plain, &mut bytes)
+            .map_err(io::Error::other)?;
         bytes.truncate(length);
         Ok(bytes)
     }
@@ -189,8 +202,14 @@ mod tests {
     use super::*;
 
     fn encode(encodings: &[Encoding], plain: &[u8]) -> Encoded {
-        let options = EncodeOptions { encodings: encodings.to_vec(), level: Level::Default };
-        Encoder::new(options).unwrap().encode(plain.to_vec()).unwrap()
+        let options = EncodeOptions {
+            encodings: encodings.to_vec(),
+            level: Level::Default,
+        };
+        Encoder::new(options)
+            .unwrap()
+            .encode(plain.to_vec())
+            .unwrap()
     }
 
     fn codings(encoded: &Encoded) -> Vec<StoredCoding> {
@@ -209,8 +228,15 @@ mod tests {
         assert_eq!(codings(&encoded), want);
         assert!(encoded.variants.is_sorted_by_key(|(_, bytes)| bytes.len()));
         assert!(encoded.is_utf8);
-        let zstd = encoded.variants.iter().find(|(c, _)| *c == StoredCoding::Zstd).unwrap();
-        assert_eq!(zstd::bulk::decompress(&zstd.1, text.len()).unwrap(), text.as_bytes());
+        let zstd = encoded
+            .variants
+            .iter()
+            .find(|(c, _)| *c == StoredCoding::Zstd)
+            .unwrap();
+        assert_eq!(
+            zstd::bulk::decompress(&zstd.1, text.len()).unwrap(),
+            text.as_bytes()
+        );
     }
 
     #[test]
@@ -224,6 +250,13 @@ mod tests {
             assert_eq!(encoded.variants[0].1, plain);
         }
         assert!(!encode(&ALL, &noise).is_utf8);
+    }
+
+    #[test]
+    fn what_is_too_long_to_decode_whole_is_kept_raw_too() {
+        let text = vec![b'a'; usize::try_from(DECODED_BYTES_MAX).unwrap() + 1];
+        assert!(codings(&encode(&ALL, &text)).contains(&StoredCoding::Raw));
+        assert!(!codings(&encode(&ALL, &text[1..])).contains(&StoredCoding::Raw));
     }
 
     #[test]

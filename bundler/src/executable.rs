@@ -20,7 +20,9 @@ struct EmbeddedStub;
 
 /// The program that every app of this `wws` begins with.
 pub fn embedded_stub() -> std::borrow::Cow<'static, [u8]> {
-    EmbeddedStub::get("runtime-stub").map(|file| file.data).unwrap_or_default()
+    EmbeddedStub::get("runtime-stub")
+        .map(|file| file.data)
+        .unwrap_or_default()
 }
 
 /// Why an app was not written.
@@ -52,24 +54,44 @@ pub enum WriteError {
 
 /// Refuses an output path that cannot be, before anything is done.
 pub fn check_output(output: &Path, site: &Path) -> Result<(), WriteError> {
-    let refuse = |problem| Err(WriteError::Output { path: output.to_owned(), problem });
+    let refuse = |problem| {
+        Err(WriteError::Output {
+            path: output.to_owned(),
+            problem,
+        })
+    };
     if output.is_dir() {
         return refuse("is a folder; name a file with -o");
+    }
+    if output.metadata().is_ok_and(|found| !found.is_file()) {
+        return refuse("is no regular file; name another one with -o");
     }
     if output.file_name().is_none() {
         return refuse("has no file name; name a file with -o");
     }
     let folder = folder_of(output);
-    let io = |reason| WriteError::Io { path: output.to_owned(), reason };
+    let io = |reason| WriteError::Io {
+        path: output.to_owned(),
+        reason,
+    };
     let folder = folder.canonicalize().map_err(io)?;
-    if site.canonicalize().is_ok_and(|site| folder.starts_with(site)) {
+    if !folder.is_dir() {
+        return refuse("does not lie in a folder; name another file with -o");
+    }
+    if site
+        .canonicalize()
+        .is_ok_and(|site| folder.starts_with(site))
+    {
         return refuse("lies inside the site and would be bundled the next time; put it elsewhere");
     }
     Ok(())
 }
 
 fn folder_of(output: &Path) -> &Path {
-    output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    output
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// Writes an app to `output`. Gives its length too.
@@ -78,7 +100,10 @@ pub fn write_app(
     ingredients: &Ingredients<'_>,
     done: impl FnMut(u64),
 ) -> Result<(Packed, u64), WriteError> {
-    let io = |reason| WriteError::Io { path: output.to_owned(), reason };
+    let io = |reason| WriteError::Io {
+        path: output.to_owned(),
+        reason,
+    };
     let stub_bytes = embedded_stub();
     let stub = Stub::parse(&stub_bytes, PAGE)?;
     // Removed again if anything fails before it is renamed.
@@ -89,7 +114,8 @@ pub fn write_app(
         .map_err(io)?;
     let file = temporary.as_file_mut();
     file.write_all(&stub_bytes).map_err(io)?;
-    file.seek(SeekFrom::Start(stub.bundle_offset())).map_err(io)?;
+    file.seek(SeekFrom::Start(stub.bundle_offset()))
+        .map_err(io)?;
     let packed = pack(&mut *file, ingredients, done)?;
     let attachment = stub.attach(packed.bundle_bytes)?;
     let length = finish(file, &attachment).map_err(io)?;

@@ -127,7 +127,13 @@ pub fn inspect(path: &Path, verify: bool) -> Result<Inspection, InspectError> {
     let (app_bytes, stub_bytes) = (file.len() as u64, place.start as u64);
     let bundle = Bundle::open(bytes::Bytes::from(file).slice(place))
         .map_err(|reason| InspectError::Open { path: at(), reason })?;
-    let damage = |what: String| move |reason| InspectError::Damage { path: at(), what, reason };
+    let damage = |what: String| {
+        move |reason| InspectError::Damage {
+            path: at(),
+            what,
+            reason,
+        }
+    };
     if verify {
         verify_index(&bundle).map_err(damage(String::new()))?;
     }
@@ -151,7 +157,9 @@ pub fn inspect(path: &Path, verify: bool) -> Result<Inspection, InspectError> {
     };
     for worker in &meta.workers {
         if verify {
-            bundle.code_bytes(&worker.code).map_err(damage(format!("{}: ", worker.source)))?;
+            bundle
+                .code_bytes(&worker.code)
+                .map_err(damage(format!("{}: ", worker.source)))?;
         }
         inspection.workers.push(inspect_worker(worker));
     }
@@ -175,7 +183,10 @@ fn inspect_worker(worker: &WorkerRecord) -> InspectedWorker {
     let var = |(name, source): &(String, VarSource)| match source {
         VarSource::Literal(_) => name.clone(),
         VarSource::Environment { variable, required } => {
-            format!("{name} from ${variable}{}", if *required { ", required" } else { "" })
+            format!(
+                "{name} from ${variable}{}",
+                if *required { ", required" } else { "" }
+            )
         }
     };
     InspectedWorker {
@@ -214,7 +225,11 @@ fn inspect_entry(
             let to = bundle.path(to)?.to_owned();
             inspection.redirects.push(InspectedRedirect { path, to });
         }
-        Target::Asset { content, media_type, cache } => {
+        Target::Asset {
+            content,
+            media_type,
+            cache,
+        } => {
             let content = bundle.index().content(content)?;
             let mut variants = Vec::new();
             for variant in bundle.index().variants(&content) {
@@ -223,7 +238,10 @@ fn inspect_entry(
                     bundle.variant_bytes(id, &variant)?;
                 }
                 let coding = coding_name(variant.coding);
-                variants.push(InspectedVariant { coding, bytes: variant.length });
+                variants.push(InspectedVariant {
+                    coding,
+                    bytes: variant.length,
+                });
             }
             let media_type = bundle.meta().media_types.get(usize::from(media_type));
             inspection.assets.push(InspectedAsset {
@@ -252,7 +270,11 @@ impl std::fmt::Display for Inspection {
         let (app, stub) = (megabytes(self.app_bytes), megabytes(self.stub_bytes));
         writeln!(f, "app      {}, {app}", self.app.display())?;
         writeln!(f, "stub     wws {}, {stub}", self.wws_version)?;
-        writeln!(f, "engine   wasmtime {}, CPU {}", self.wasmtime_version, self.cpu)?;
+        writeln!(
+            f,
+            "engine   wasmtime {}, CPU {}",
+            self.wasmtime_version, self.cpu
+        )?;
         writeln!(f, "layout   {}: {}", self.layout, self.layout_reason)?;
         if !self.prefix.is_empty() {
             writeln!(f, "prefix   {}", self.prefix)?;
@@ -261,13 +283,27 @@ impl std::fmt::Display for Inspection {
         for worker in &self.workers {
             write_worker(f, worker)?;
         }
-        writeln!(f, "assets   {} paths, {} redirects", self.assets.len(), self.redirects.len())?;
+        writeln!(
+            f,
+            "assets   {} paths, {} redirects",
+            self.assets.len(),
+            self.redirects.len()
+        )?;
         for asset in &self.assets {
-            let variants = asset.variants.iter().fold(String::new(), |mut text, variant| {
-                let _ = write!(text, " {} {}", variant.coding, variant.bytes);
-                text
-            });
-            let InspectedAsset { path, media_type, cache, bytes, .. } = asset;
+            let variants = asset
+                .variants
+                .iter()
+                .fold(String::new(), |mut text, variant| {
+                    let _ = write!(text, " {} {}", variant.coding, variant.bytes);
+                    text
+                });
+            let InspectedAsset {
+                path,
+                media_type,
+                cache,
+                bytes,
+                ..
+            } = asset;
             writeln!(f, "  {path}  {media_type}  {cache}  {bytes} B:{variants}")?;
         }
         for InspectedRedirect { path, to } in &self.redirects {
@@ -281,9 +317,20 @@ impl std::fmt::Display for Inspection {
 }
 
 fn write_worker(f: &mut std::fmt::Formatter<'_>, worker: &InspectedWorker) -> std::fmt::Result {
-    let InspectedWorker { route, source, kind, code_bytes, stored_bytes, vars, limits } = worker;
+    let InspectedWorker {
+        route,
+        source,
+        kind,
+        code_bytes,
+        stored_bytes,
+        vars,
+        limits,
+    } = worker;
     let (code, stored) = (megabytes(*code_bytes), megabytes(*stored_bytes));
-    writeln!(f, "  {route}  {source}  {kind}  {code} of native code, stored in {stored}")?;
+    writeln!(
+        f,
+        "  {route}  {source}  {kind}  {code} of native code, stored in {stored}"
+    )?;
     let concurrency = match limits.concurrency {
         Some(number) => number.to_string(),
         None => "4 a core".to_owned(),

@@ -70,9 +70,9 @@ pub enum BundleError {
     /// What its files are, or their routes.
     #[error(transparent)]
     Problems(#[from] problem::Problems),
-    /// Its workers.
+    /// No compiler for this machine.
     #[error(transparent)]
-    Compile(#[from] compile::CompileError),
+    Engine(#[from] worker_host::EngineError),
     /// The bundle.
     #[error(transparent)]
     Pack(#[from] pack::PackError),
@@ -86,13 +86,25 @@ pub fn bundle(options: &BundleOptions, output: &Path) -> Result<Summary, BundleE
     let begin = Instant::now();
     executable::check_output(output, &options.site)?;
     let prepared = Prepared::new(options)?;
-    let step = options.progress.begin("compressing", prepared.asset_bytes(), Unit::Bytes);
+    let step = options
+        .progress
+        .begin("compressing", prepared.asset_bytes(), Unit::Bytes);
     let ingredients = prepared.ingredients(options);
     let (packed, app_bytes) =
         executable::write_app(output, &ingredients, |bytes| step.advance(bytes))?;
     drop(step);
-    let app = summary::AppFile { path: output.to_owned(), bytes: app_bytes };
-    Ok(Summary::new(&prepared.survey, &prepared.plan, &prepared.compiled, packed, Some(app), begin))
+    let app = summary::AppFile {
+        path: output.to_owned(),
+        bytes: app_bytes,
+    };
+    Ok(Summary::new(
+        &prepared.survey,
+        &prepared.plan,
+        &prepared.compiled,
+        packed,
+        Some(app),
+        begin,
+    ))
 }
 
 /// Bundles a site into memory, or any other place.
@@ -102,11 +114,21 @@ pub fn bundle_into(
 ) -> Result<(Summary, Packed), BundleError> {
     let begin = Instant::now();
     let prepared = Prepared::new(options)?;
-    let step = options.progress.begin("compressing", prepared.asset_bytes(), Unit::Bytes);
-    let packed = pack::pack(out, &prepared.ingredients(options), |bytes| step.advance(bytes))?;
+    let step = options
+        .progress
+        .begin("compressing", prepared.asset_bytes(), Unit::Bytes);
+    let packed = pack::pack(out, &prepared.ingredients(options), |bytes| {
+        step.advance(bytes)
+    })?;
     drop(step);
-    let summary =
-        Summary::new(&prepared.survey, &prepared.plan, &prepared.compiled, packed, None, begin);
+    let summary = Summary::new(
+        &prepared.survey,
+        &prepared.plan,
+        &prepared.compiled,
+        packed,
+        None,
+        begin,
+    );
     Ok((summary, packed))
 }
 
@@ -121,20 +143,34 @@ impl Prepared {
     fn new(options: &BundleOptions) -> Result<Self, BundleError> {
         let ignore = scan::ignore_patterns(&options.ignore).map_err(scan::ScanError::from)?;
         let files = scan::scan(&options.site, &ignore)?;
-        let survey = survey::survey(files, options.layout)?;
-        let plan = plan::plan(&survey.assets, &survey.workers)?;
+        let mut problems = Vec::new();
+        let survey = survey::survey(files, options.layout, &mut problems)?;
+        let plan = plan::plan(&survey.assets, &survey.workers, &mut problems);
         let compiled = match survey.workers.as_slice() {
             [] => Vec::new(),
             workers => {
-                let step = options.progress.begin("compiling", workers.len() as u64, Unit::Workers);
-                compile::compile(workers, options.cpu, &Cache::of_user(), |_| step.advance(1))?
+                let step = options
+                    .progress
+                    .begin("compiling", workers.len() as u64, Unit::Workers);
+                let cache = Cache::of_user();
+                let done = |_: &_| step.advance(1);
+                compile::compile(workers, options.cpu, &cache, &mut problems, done)?
             }
         };
-        Ok(Self { survey, plan, compiled })
+        problem::Problems::check(problems)?;
+        Ok(Self {
+            survey,
+            plan,
+            compiled,
+        })
     }
 
     fn asset_bytes(&self) -> u64 {
-        self.survey.assets.iter().map(|asset| asset.file.length).sum()
+        self.survey
+            .assets
+            .iter()
+            .map(|asset| asset.file.length)
+            .sum()
     }
 
     fn ingredients(&self, options: &BundleOptions) -> Ingredients<'_> {

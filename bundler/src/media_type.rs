@@ -13,12 +13,22 @@ pub fn media_type(name: &str, is_utf8: bool) -> String {
         "md" => "text/markdown".to_owned(),
         "map" => "application/json".to_owned(),
         "ico" => "image/x-icon".to_owned(),
-        _ => mime_guess::from_ext(&extension).first_or_octet_stream().essence_str().to_owned(),
+        _ => mime_guess::from_ext(&extension)
+            .first_or_octet_stream()
+            .essence_str()
+            .to_owned(),
     };
     let is_text = base.starts_with("text/")
-        || matches!(base.as_str(), "application/json" | "application/manifest+json" | "image/svg+xml")
+        || matches!(
+            base.as_str(),
+            "application/json" | "application/manifest+json" | "image/svg+xml"
+        )
         || base.ends_with("/xml");
-    if is_text && is_utf8 { format!("{base}; charset=utf-8") } else { base }
+    if is_text && is_utf8 {
+        format!("{base}; charset=utf-8")
+    } else {
+        base
+    }
 }
 
 /// How long a client may keep a file without asking.
@@ -37,7 +47,10 @@ pub fn cache_policy(name: &str) -> CachePolicy {
 
 fn extension(name: &str) -> String {
     let file = name.rsplit('/').next().unwrap_or(name);
-    file.rsplit_once('.').map_or(String::new(), |(_, extension)| extension.to_ascii_lowercase())
+    file.rsplit_once('.')
+        .map_or(String::new(), |(_, extension)| {
+            extension.to_ascii_lowercase()
+        })
 }
 
 /// Folders into which build tools only write files with hashed names.
@@ -49,11 +62,14 @@ const HASHED_FOLDERS: [&str; 4] = ["assets/", "_astro/", "_app/immutable/", "_ne
 /// A wrong yes pins an old file for a year, so a date (`report-20240115.pdf`) and a word are none.
 fn has_content_hash(name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap_or(name);
-    let Some((stem, _)) = file.rsplit_once('.') else { return false };
+    let Some((stem, _)) = file.rsplit_once('.') else {
+        return false;
+    };
     // The first part is the name itself.
     let is_hex = stem.split(['.', '-', '_']).skip(1).any(is_hex_hash);
-    let in_hashed_folder =
-        HASHED_FOLDERS.iter().any(|f| name.starts_with(f) || name.contains(&format!("/{f}")));
+    let in_hashed_folder = HASHED_FOLDERS
+        .iter()
+        .any(|f| name.starts_with(f) || name.contains(&format!("/{f}")));
     let tail = stem.len().checked_sub(9).and_then(|at| stem.get(at..));
     is_hex || (in_hashed_folder && tail.is_some_and(is_base64_hash))
 }
@@ -67,10 +83,17 @@ fn is_hex_hash(part: &str) -> bool {
 
 /// A separator and eight digits of base64url, with capitals or digits where no word has them.
 fn is_base64_hash(tail: &str) -> bool {
-    let Some(digits) = tail.strip_prefix(['-', '.']) else { return false };
-    digits.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    let Some(digits) = tail.strip_prefix(['-', '.']) else {
+        return false;
+    };
+    digits
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
         && digits.bytes().any(|b| b.is_ascii_lowercase())
-        && digits.bytes().skip(1).any(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+        && digits
+            .bytes()
+            .skip(1)
+            .any(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -93,7 +116,10 @@ mod tests {
         check("a.wasm", "application/wasm");
         check("a.woff2", "font/woff2");
         check("photo.png", "image/png");
-        check("site.webmanifest", "application/manifest+json; charset=utf-8");
+        check(
+            "site.webmanifest",
+            "application/manifest+json; charset=utf-8",
+        );
         check("LICENSE", "application/octet-stream");
         check("a.b/c", "application/octet-stream");
         assert_eq!(media_type("latin1.html", false), "text/html");

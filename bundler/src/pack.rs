@@ -121,8 +121,13 @@ pub fn pack<W: Write + Seek>(
     let hashes_section = writer.section(&block_hashes(&index_bytes))?;
     let meta = meta(ingredients, workers, media_types, shape);
     let meta_section = writer.section(&meta.encode()?)?;
-    let sections =
-        [contents_section, code_section, index_section, hashes_section, meta_section];
+    let sections = [
+        contents_section,
+        code_section,
+        index_section,
+        hashes_section,
+        meta_section,
+    ];
     packed.bundle_bytes = writer.finish(sections)?;
     Ok(packed)
 }
@@ -158,7 +163,10 @@ fn pack_contents<W: Write + Seek>(
         },
         |&place, encoded| {
             let name = || files[place].name.clone();
-            let encoded = encoded.map_err(|reason| PackError::Source { name: name(), reason })?;
+            let encoded = encoded.map_err(|reason| PackError::Source {
+                name: name(),
+                reason,
+            })?;
             if encoded.hash != hashes[place] {
                 return Err(PackError::Changed { name: name() });
             }
@@ -186,7 +194,10 @@ fn hash_files(files: &[&SourceFile]) -> Result<Vec<ContentHash>, PackError> {
         || (),
         |(), file| std::fs::read(&file.path).map(|bytes| ContentHash::of(&bytes)),
         |file, hash| {
-            let source = |reason| PackError::Source { name: file.name.clone(), reason };
+            let source = |reason| PackError::Source {
+                name: file.name.clone(),
+                reason,
+            };
             hashes.push(hash.map_err(source)?);
             Ok::<_, PackError>(())
         },
@@ -204,10 +215,18 @@ fn write_content<W: Write + Seek>(
         let offset = writer.position;
         writer.write(bytes)?;
         let length = bytes.len() as u64;
-        variants.push(Variant { offset, length, hash: ContentHash::of(bytes), coding: *coding });
+        variants.push(Variant {
+            offset,
+            length,
+            hash: ContentHash::of(bytes),
+            coding: *coding,
+        });
     }
     let id = index.add_content(encoded.length, encoded.hash, &variants)?;
-    Ok(PackedContent { id, is_utf8: encoded.is_utf8 })
+    Ok(PackedContent {
+        id,
+        is_utf8: encoded.is_utf8,
+    })
 }
 
 /// Writes the native code of all workers; gives their records in the order of the plan.
@@ -311,14 +330,18 @@ fn add_paths(
     for planned in &plan.paths {
         let target = match planned.target {
             PlannedTarget::Redirect { .. } => continue,
-            PlannedTarget::Worker(place) => {
-                Target::Worker { worker: u32::try_from(place).map_err(|_| IndexError::TooLarge)? }
-            }
+            PlannedTarget::Worker(place) => Target::Worker {
+                worker: u32::try_from(place).map_err(|_| IndexError::TooLarge)?,
+            },
             PlannedTarget::Asset(place) => {
                 let PackedContent { id, is_utf8 } = contents[place];
                 let name = &assets[place].file.name;
                 let media_type = media_types.number(media_type(name, is_utf8))?;
-                Target::Asset { content: id, media_type, cache: cache_policy(name) }
+                Target::Asset {
+                    content: id,
+                    media_type,
+                    cache: cache_policy(name),
+                }
             }
         };
         let text = match planned.target {
@@ -395,7 +418,11 @@ impl<W: Write + Seek> Writer<W> {
     /// Leaves room for the header.
     fn new(mut out: W) -> io::Result<Self> {
         let begin = out.stream_position()?;
-        let mut writer = Self { out: io::BufWriter::with_capacity(1 << 20, out), begin, position: 0 };
+        let mut writer = Self {
+            out: io::BufWriter::with_capacity(1 << 20, out),
+            begin,
+            position: 0,
+        };
         writer.write(&[0; HEADER_BYTES])?;
         Ok(writer)
     }
@@ -416,12 +443,19 @@ impl<W: Write + Seek> Writer<W> {
         self.align(8)?;
         let (offset, length) = (self.position, bytes.len() as u64);
         self.write(bytes)?;
-        Ok(Section { offset, length, hash: ContentHash::of(bytes) })
+        Ok(Section {
+            offset,
+            length,
+            hash: ContentHash::of(bytes),
+        })
     }
 
     /// Writes the header into its place; gives the length of the bundle, and leaves `out` behind
     /// its end.
-    fn finish(mut self, sections: [Section; bundle_format::header::KINDS.len()]) -> io::Result<u64> {
+    fn finish(
+        mut self,
+        sections: [Section; bundle_format::header::KINDS.len()],
+    ) -> io::Result<u64> {
         let header = Header::new(self.position, sections).encode();
         self.out.seek(SeekFrom::Start(self.begin))?;
         self.out.write_all(&header)?;

@@ -23,9 +23,16 @@ pub fn in_order<T: Sync, R: Send, W, E>(
     work: impl Fn(&mut W, &T) -> R + Sync,
     mut take: impl FnMut(&T, R) -> Result<(), E>,
 ) -> Result<(), E> {
-    let threads = thread::available_parallelism().map_or(1, |n| n.get()).min(items.len().max(1));
+    let threads = thread::available_parallelism()
+        .map_or(1, |n| n.get())
+        .min(items.len().max(1));
     let ahead = AHEAD * threads;
-    let state = Mutex::new(State { next: 0, taken: 0, finished: BTreeMap::new(), stopped: false });
+    let state = Mutex::new(State {
+        next: 0,
+        taken: 0,
+        finished: BTreeMap::new(),
+        stopped: false,
+    });
     let changed = Condvar::new();
     let lock = || state.lock().unwrap_or_else(PoisonError::into_inner);
     let wait = |guard| changed.wait(guard).unwrap_or_else(PoisonError::into_inner);
@@ -82,7 +89,10 @@ struct StopOnPanic<'s, R>(&'s Mutex<State<R>>, &'s Condvar);
 impl<R> Drop for StopOnPanic<'_, R> {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).stopped = true;
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .stopped = true;
             self.1.notify_all();
         }
     }
@@ -99,10 +109,15 @@ mod tests {
         let work = |_: &mut (), item: &u64| {
             (0..(item * 7919) % 5000).fold(*item, |sum, n| sum ^ std::hint::black_box(n & 0))
         };
-        in_order(&items, || (), work, |_, result| {
-            taken.push(result);
-            Ok::<_, ()>(())
-        })
+        in_order(
+            &items,
+            || (),
+            work,
+            |_, result| {
+                taken.push(result);
+                Ok::<_, ()>(())
+            },
+        )
         .unwrap();
         assert_eq!(taken, items);
     }
@@ -114,7 +129,12 @@ mod tests {
         let work = |_: &mut (), _: &usize| {
             worked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         };
-        let result = in_order(&items, || (), work, |item, ()| if *item == 3 { Err(()) } else { Ok(()) });
+        let result = in_order(
+            &items,
+            || (),
+            work,
+            |item, ()| if *item == 3 { Err(()) } else { Ok(()) },
+        );
         assert_eq!(result, Err(()));
         assert!(worked.into_inner() < 1000);
     }
@@ -122,6 +142,11 @@ mod tests {
     #[test]
     #[should_panic(expected = "a scoped thread panicked")]
     fn a_panic_is_passed_on() {
-        let _ = in_order(&[1, 2, 3], || (), |_, _| panic!("boom"), |_, ()| Ok::<_, ()>(()));
+        let _ = in_order(
+            &[1, 2, 3],
+            || (),
+            |_, _| panic!("boom"),
+            |_, ()| Ok::<_, ()>(()),
+        );
     }
 }

@@ -9,7 +9,7 @@ use std::collections::hash_map::Entry;
 
 use bundle_format::route::RoutePattern;
 
-use crate::problem::{Problem, Problems};
+use crate::problem::Problem;
 use crate::survey::{AssetFile, WorkerFile};
 
 /// What answers each path of a site.
@@ -59,9 +59,9 @@ pub struct PlannedWorker {
     pub route: RoutePattern,
 }
 
-/// Plans a site; every conflict is reported.
-pub fn plan(assets: &[AssetFile], workers: &[WorkerFile]) -> Result<Plan, Problems> {
-    let workers_planned = plan_workers(workers)?;
+/// Plans a site; every conflict goes to `problems`.
+pub fn plan(assets: &[AssetFile], workers: &[WorkerFile], problems: &mut Vec<Problem>) -> Plan {
+    let workers_planned = plan_workers(workers, problems);
     let mut claims = Claims::default();
     for (place, worker) in workers_planned.iter().enumerate() {
         if let Some(path) = worker.route.exact_path() {
@@ -78,14 +78,22 @@ pub fn plan(assets: &[AssetFile], workers: &[WorkerFile]) -> Result<Plan, Proble
         .map(|asset| asset.url_path.matches('/').count() - 1)
         .max()
         .and_then(|depth| u32::try_from(depth).ok());
-    Ok(Plan { paths: claims.settle(assets), workers: workers_planned, not_found_depth, notes })
+    Plan {
+        paths: claims.settle(assets),
+        workers: workers_planned,
+        not_found_depth,
+        notes,
+    }
 }
 
-fn plan_workers(workers: &[WorkerFile]) -> Result<Vec<PlannedWorker>, Problems> {
-    let mut problems = Vec::new();
+fn plan_workers(workers: &[WorkerFile], problems: &mut Vec<Problem>) -> Vec<PlannedWorker> {
     let mut planned = Vec::new();
     for (source, worker) in workers.iter().enumerate() {
-        let stem = worker.file.name.strip_suffix(".wasm").unwrap_or(&worker.file.name);
+        let stem = worker
+            .file
+            .name
+            .strip_suffix(".wasm")
+            .unwrap_or(&worker.file.name);
         match RoutePattern::of_file(&format!("/{stem}")) {
             Ok(route) => planned.push(PlannedWorker { source, route }),
             Err(error) => problems.push(Problem::new(worker.file.name.clone(), error.to_string())),
@@ -93,7 +101,12 @@ fn plan_workers(workers: &[WorkerFile]) -> Result<Vec<PlannedWorker>, Problems> 
     }
     planned.sort_by_cached_key(|worker| {
         let is_pattern = worker.route.exact_path().is_none();
-        (is_pattern, worker.route.precedence(), worker.route.to_string(), worker.source)
+        (
+            is_pattern,
+            worker.route.precedence(),
+            worker.route.to_string(),
+            worker.source,
+        )
     });
     for (place, a) in planned.iter().enumerate() {
         for b in &planned[place + 1..] {
@@ -108,8 +121,7 @@ fn plan_workers(workers: &[WorkerFile]) -> Result<Vec<PlannedWorker>, Problems> 
             }
         }
     }
-    Problems::check(problems)?;
-    Ok(planned)
+    planned
 }
 
 /// Who gets a path that several claim; the first one does.
@@ -140,10 +152,15 @@ impl Claims {
     fn claim_asset(&mut self, place: usize, file_path: &str) {
         let asset = PlannedTarget::Asset(place);
         self.claim(file_path.to_owned(), Rank::File, asset);
-        let Some(page) = page_path(file_path) else { return };
+        let Some(page) = page_path(file_path) else {
+            return;
+        };
         self.claim(page.to_owned(), Rank::Page, asset);
         if let Some(folder) = page.strip_suffix('/').filter(|folder| !folder.is_empty()) {
-            let redirect = PlannedTarget::Redirect { asset: place, length: page.len() };
+            let redirect = PlannedTarget::Redirect {
+                asset: place,
+                length: page.len(),
+            };
             self.claim(folder.to_owned(), Rank::Redirect, redirect);
         }
     }
@@ -155,15 +172,23 @@ impl Claims {
     /// The winners, in the order of the files; a file whose page is elsewhere leads to its page.
     fn settle(mut self, assets: &[AssetFile]) -> Vec<PlannedPath> {
         for (place, AssetFile { url_path, .. }) in assets.iter().enumerate() {
-            let Some(page) = page_path(url_path) else { continue };
+            let Some(page) = page_path(url_path) else {
+                continue;
+            };
             let own = Some(PlannedTarget::Asset(place));
             if self.target(page) == own && self.target(url_path) == own {
-                let redirect = PlannedTarget::Redirect { asset: place, length: page.len() };
+                let redirect = PlannedTarget::Redirect {
+                    asset: place,
+                    length: page.len(),
+                };
                 self.0.insert(url_path.clone(), (Rank::File, redirect));
             }
         }
-        let mut paths: Vec<PlannedPath> =
-            self.0.into_iter().map(|(path, (_, target))| PlannedPath { path, target }).collect();
+        let mut paths: Vec<PlannedPath> = self
+            .0
+            .into_iter()
+            .map(|(path, (_, target))| PlannedPath { path, target })
+            .collect();
         paths.sort_by(|a, b| a.path.cmp(&b.path));
         paths
     }
@@ -174,7 +199,9 @@ impl Claims {
 fn page_path(file_path: &str) -> Option<&str> {
     match file_path.strip_suffix("/index.html") {
         Some(_) => file_path.strip_suffix("index.html"),
-        None => file_path.strip_suffix(".html").filter(|stem| !stem.ends_with('/')),
+        None => file_path
+            .strip_suffix(".html")
+            .filter(|stem| !stem.ends_with('/')),
     }
 }
 
@@ -182,25 +209,43 @@ fn page_path(file_path: &str) -> Option<&str> {
 fn hidden_assets(assets: &[AssetFile], claims: &Claims) -> Vec<String> {
     assets
         .iter()
-        .filter(|asset| matches!(claims.target(&asset.url_path), Some(PlannedTarget::Worker(_))))
-        .map(|asset| format!("{} is never served: a worker answers its path", asset.file.name))
+        .filter(|asset| {
+            matches!(
+                claims.target(&asset.url_path),
+                Some(PlannedTarget::Worker(_))
+            )
+        })
+        .map(|asset| {
+            format!(
+                "{} is never served: a worker answers its path",
+                asset.file.name
+            )
+        })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::problem::Problems;
     use crate::scan::SourceFile;
     use worker_host::WorkerKind;
 
     fn file(name: &str) -> SourceFile {
-        SourceFile { name: name.to_owned(), path: name.into(), length: 0 }
+        SourceFile {
+            name: name.to_owned(),
+            path: name.into(),
+            length: 0,
+        }
     }
 
     fn site(assets: &[&str], workers: &[&str]) -> Result<Plan, Problems> {
         let assets: Vec<AssetFile> = assets
             .iter()
-            .map(|name| AssetFile { file: file(name), url_path: format!("/{name}") })
+            .map(|name| AssetFile {
+                file: file(name),
+                url_path: format!("/{name}"),
+            })
             .collect();
         let workers: Vec<WorkerFile> = workers
             .iter()
@@ -211,7 +256,9 @@ mod tests {
                 config: site_config::WorkerConfig::default(),
             })
             .collect();
-        plan(&assets, &workers)
+        let mut problems = Vec::new();
+        let plan = plan(&assets, &workers, &mut problems);
+        Problems::check(problems).map(|()| plan)
     }
 
     /// Every path and what is there, in words.
@@ -224,13 +271,19 @@ mod tests {
                 format!("-> {}", &format!("/{}", assets[asset])[..length])
             }
         };
-        plan.paths.iter().map(|p| format!("{} {}", p.path, name(p.target))).collect()
+        plan.paths
+            .iter()
+            .map(|p| format!("{} {}", p.path, name(p.target)))
+            .collect()
     }
 
     #[test]
     fn pages_have_clean_urls_and_their_files_lead_there() {
         assert_eq!(
-            table(&["index.html", "about.html", "docs/index.html", "a.css"], &[]),
+            table(
+                &["index.html", "about.html", "docs/index.html", "a.css"],
+                &[]
+            ),
             [
                 "/ index.html",
                 "/a.css a.css",
@@ -252,7 +305,12 @@ mod tests {
         );
         assert_eq!(
             table(&["foo.html", "foo/index.html"], &[]),
-            ["/foo foo.html", "/foo.html -> /foo", "/foo/ foo/index.html", "/foo/index.html -> /foo/"]
+            [
+                "/foo foo.html",
+                "/foo.html -> /foo",
+                "/foo/ foo/index.html",
+                "/foo/index.html -> /foo/"
+            ]
         );
     }
 
@@ -269,10 +327,21 @@ mod tests {
     #[test]
     fn workers_are_tried_in_the_order_of_precedence_whatever_the_order_of_files() {
         let routes = |workers: &[&str]| -> Vec<String> {
-            site(&[], workers).unwrap().workers.iter().map(|w| w.route.to_string()).collect()
+            site(&[], workers)
+                .unwrap()
+                .workers
+                .iter()
+                .map(|w| w.route.to_string())
+                .collect()
         };
-        let want = ["/", "/a/b", "/a/[x]", "/[x]", "/[...r]"];
-        let files = ["[...r].wasm", "a/[x].wasm", "index.wasm", "[x].wasm", "a/b/index.wasm"];
+        let want = ["/a/b", "/", "/a/[x]", "/[x]", "/[...r]"];
+        let files = [
+            "[...r].wasm",
+            "a/[x].wasm",
+            "index.wasm",
+            "[x].wasm",
+            "a/b/index.wasm",
+        ];
         assert_eq!(routes(&files), want);
         let reversed: Vec<&str> = files.into_iter().rev().collect();
         assert_eq!(routes(&reversed), want);
@@ -285,15 +354,26 @@ mod tests {
             let message = site(&[], workers).unwrap_err().to_string();
             assert!(want.iter().all(|part| message.contains(part)), "{message}");
         }
-        check(&["a.wasm", "a/index.wasm"], &["a.wasm", "a/index.wasm", "route /a"]);
+        check(
+            &["a.wasm", "a/index.wasm"],
+            &["a.wasm", "a/index.wasm", "route /a"],
+        );
         check(&["[a].wasm", "[b].wasm"], &["[a].wasm", "[b].wasm"]);
-        check(&["x[a].wasm", "[].wasm"], &["2 problems", "x[a].wasm", "[].wasm"]);
+        check(
+            &["x[a].wasm", "[].wasm"],
+            &["2 problems", "x[a].wasm", "[].wasm"],
+        );
     }
 
     #[test]
     fn the_depth_of_the_deepest_404_page_is_known() {
         assert_eq!(site(&["index.html"], &[]).unwrap().not_found_depth, None);
         assert_eq!(site(&["404.html"], &[]).unwrap().not_found_depth, Some(0));
-        assert_eq!(site(&["a/b/404.html", "404.html"], &[]).unwrap().not_found_depth, Some(2));
+        assert_eq!(
+            site(&["a/b/404.html", "404.html"], &[])
+                .unwrap()
+                .not_found_depth,
+            Some(2)
+        );
     }
 }

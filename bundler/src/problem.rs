@@ -12,7 +12,10 @@ pub struct Problem {
 impl Problem {
     /// A problem with a whole file.
     pub fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { place: place.into(), message: message.into() }
+        Self {
+            place: place.into(),
+            message: message.into(),
+        }
     }
 }
 
@@ -24,8 +27,16 @@ impl std::fmt::Display for Problem {
 
 impl From<site_config::Problem> for Problem {
     fn from(problem: site_config::Problem) -> Self {
-        let site_config::Problem { file, line, column, message } = problem;
-        Self { place: format!("{file}:{line}:{column}"), message }
+        let site_config::Problem {
+            file,
+            line,
+            column,
+            message,
+        } = problem;
+        Self {
+            place: format!("{file}:{line}:{column}"),
+            message,
+        }
     }
 }
 
@@ -41,7 +52,11 @@ impl Problems {
     pub fn check(mut problems: Vec<Problem>) -> Result<(), Self> {
         problems.sort();
         problems.dedup();
-        if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Self(problems))
+        }
     }
 }
 
@@ -53,7 +68,9 @@ impl std::fmt::Display for Problems {
             [only] => write!(f, "{only}"),
             all => {
                 write!(f, "there are {} problems with this site", all.len())?;
-                all.iter().take(PRINTED_MAX).try_for_each(|problem| write!(f, "\n  {problem}"))?;
+                all.iter()
+                    .take(PRINTED_MAX)
+                    .try_for_each(|problem| write!(f, "\n  {problem}"))?;
                 match all.len().checked_sub(PRINTED_MAX + 1) {
                     Some(more) => write!(f, "\n  … and {} more", more + 1),
                     None => Ok(()),

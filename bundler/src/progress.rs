@@ -39,8 +39,8 @@ impl Progress {
             Unit::Workers => "{msg:<12} {wide_bar} {pos}/{len} {eta}",
         };
         // A template that does not parse would only cost the looks.
-        let style = ProgressStyle::with_template(template)
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
         bar.set_message(title.to_owned());
         Step { bar }

@@ -62,15 +62,21 @@ pub fn ignore_patterns(patterns: &[String]) -> Result<GlobSet, globset::Error> {
             None if pattern.contains('/') => pattern.to_owned(),
             None => format!("**/{pattern}"),
         };
-        set.add(GlobBuilder::new(&anchored).literal_separator(true).build()?);
+        set.add(
+            GlobBuilder::new(&anchored)
+                .literal_separator(true)
+                .build()?,
+        );
     }
     set.build()
 }
 
 /// All files of the site in `root`, sorted by name.
 pub fn scan(root: &Path, ignore: &GlobSet) -> Result<Vec<SourceFile>, ScanError> {
-    let no_folder =
-        |reason: String| ScanError::NoFolder { path: root.to_owned(), reason };
+    let no_folder = |reason: String| ScanError::NoFolder {
+        path: root.to_owned(),
+        reason,
+    };
     let real_root = fs::canonicalize(root).map_err(|error| no_folder(error.to_string()))?;
     if !real_root.is_dir() {
         return Err(no_folder("it is no folder".to_owned()));
@@ -102,7 +108,9 @@ pub fn scan(root: &Path, ignore: &GlobSet) -> Result<Vec<SourceFile>, ScanError>
     }
     Problems::check(problems.into_inner())?;
     if files.is_empty() {
-        return Err(ScanError::Empty { path: root.to_owned() });
+        return Err(ScanError::Empty {
+            path: root.to_owned(),
+        });
     }
     files.sort();
     Ok(files)
@@ -139,18 +147,35 @@ fn inside(root: &Path, entry: &DirEntry, name: &str) -> Result<(), Problem> {
         Ok(target) if target.starts_with(root) => Ok(()),
         Ok(target) => Err(Problem::new(
             name,
-            format!("the link leads out of the site, to {}; copy the file", target.display()),
+            format!(
+                "the link leads out of the site, to {}; copy the file",
+                target.display()
+            ),
         )),
-        Err(error) => Err(Problem::new(name, format!("the link cannot be followed: {error}"))),
+        Err(error) => Err(Problem::new(
+            name,
+            format!("the link cannot be followed: {error}"),
+        )),
     }
 }
 
 fn walk_problem(root: &Path, error: &walkdir::Error) -> (String, String) {
     let path = error.path().unwrap_or(root);
-    let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
-    let name = if name.is_empty() { path.display().to_string() } else { name };
+    let name = path
+        .strip_prefix(root)
+        .unwrap_or(path)
+        .to_string_lossy()
+        .into_owned();
+    let name = if name.is_empty() {
+        path.display().to_string()
+    } else {
+        name
+    };
     if let Some(ancestor) = error.loop_ancestor() {
-        return (name, format!("the link leads back to {}, above it", ancestor.display()));
+        return (
+            name,
+            format!("the link leads back to {}, above it", ancestor.display()),
+        );
     }
     let message = match error.io_error() {
         Some(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -169,9 +194,16 @@ fn source_file(root: &Path, entry: &DirEntry) -> Result<SourceFile, Problem> {
         Err(error) => return Err(Problem::new(name, format!("cannot be read: {error}"))),
     };
     if !metadata.is_file() {
-        return Err(Problem::new(name, "is no regular file; use --ignore to leave it out"));
+        return Err(Problem::new(
+            name,
+            "is no regular file; use --ignore to leave it out",
+        ));
     }
-    Ok(SourceFile { name, path: entry.path().to_owned(), length: metadata.len() })
+    Ok(SourceFile {
+        name,
+        path: entry.path().to_owned(),
+        length: metadata.len(),
+    })
 }
 
 #[cfg(test)]
@@ -198,10 +230,23 @@ mod tests {
     #[test]
     fn files_come_sorted_and_hidden_ones_not_at_all() {
         let site = site(&[
-            "b.html", "a/z.css", "a b/ü.txt", ".git/config", ".env", ".well-known/.x", "line\nbreak",
-            "node_modules/x/i.js", "a/node_modules/y.js",
+            "b.html",
+            "a/z.css",
+            "a b/ü.txt",
+            ".git/config",
+            ".env",
+            ".well-known/.x",
+            "line\nbreak",
+            "node_modules/x/i.js",
+            "a/node_modules/y.js",
         ]);
-        let want = [".well-known/.x", "a b/ü.txt", "a/z.css", "b.html", "line\nbreak"];
+        let want = [
+            ".well-known/.x",
+            "a b/ü.txt",
+            "a/z.css",
+            "b.html",
+            "line\nbreak",
+        ];
         assert_eq!(names(site.path(), &[]), want);
     }
 
@@ -224,12 +269,23 @@ mod tests {
         symlink(outside.path(), site.path().join("out")).unwrap();
         symlink("gone", site.path().join("dangling")).unwrap();
         symlink(".", site.path().join("loop")).unwrap();
-        let message = scan(site.path(), &GlobSet::empty()).unwrap_err().to_string();
+        let message = scan(site.path(), &GlobSet::empty())
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("3 problems"), "{message}");
-        assert!(message.contains("out: the link leads out of the site"), "{message}");
-        assert!(message.contains("dangling: the link leads nowhere"), "{message}");
+        assert!(
+            message.contains("out: the link leads out of the site"),
+            "{message}"
+        );
+        assert!(
+            message.contains("dangling: the link leads nowhere"),
+            "{message}"
+        );
         assert!(message.contains("loop: the link leads back"), "{message}");
-        assert_eq!(names(site.path(), &["out", "dangling", "loop", "linked"]), ["real/a.txt"]);
+        assert_eq!(
+            names(site.path(), &["out", "dangling", "loop", "linked"]),
+            ["real/a.txt"]
+        );
     }
 
     #[test]
@@ -242,6 +298,9 @@ mod tests {
         check(site.path().join("none"), "give the folder of a site");
         check(site.path().join("file"), "it is no folder");
         check(site.path().to_owned(), "a\\b: a name with a backslash");
-        check(tempfile::tempdir().unwrap().path().to_owned(), "has no files");
+        check(
+            tempfile::tempdir().unwrap().path().to_owned(),
+            "has no files",
+        );
     }
 }

@@ -105,20 +105,48 @@ impl std::fmt::Display for Summary {
             megabytes(self.stored_asset_bytes)
         )?;
         writeln!(f, "workers  {}", self.workers.len())?;
-        let width = self.workers.iter().map(|worker| worker.route.len()).max().unwrap_or(0);
-        for WorkerSummary { route, source, code_bytes } in &self.workers {
+        let width = self
+            .workers
+            .iter()
+            .map(|worker| worker.route.len())
+            .max()
+            .unwrap_or(0);
+        for WorkerSummary {
+            route,
+            source,
+            code_bytes,
+        } in &self.workers
+        {
             let size = megabytes(*code_bytes);
-            writeln!(f, "         {route:<width$}  {source}  {size} of native code")?;
+            writeln!(
+                f,
+                "         {route:<width$}  {source}  {size} of native code"
+            )?;
         }
         if self.unused_files > 0 {
-            writeln!(f, "unused   {} files outside public that are no workers", self.unused_files)?;
+            writeln!(
+                f,
+                "unused   {} files outside public that are no workers",
+                self.unused_files
+            )?;
         }
-        self.notes.iter().try_for_each(|note| writeln!(f, "note     {note}"))?;
+        self.notes
+            .iter()
+            .try_for_each(|note| writeln!(f, "note     {note}"))?;
         if let Some(AppFile { path, bytes }) = &self.app {
             let size = megabytes(*bytes);
-            writeln!(f, "app      {}, {size}, in {:.1} s", path.display(), self.seconds)?;
+            writeln!(
+                f,
+                "app      {}, {size}, in {:.1} s",
+                path.display(),
+                self.seconds
+            )?;
             let is_plain = path.components().count() == 1;
-            let run = if is_plain { format!("./{}", path.display()) } else { path.display().to_string() };
+            let run = if is_plain {
+                format!("./{}", path.display())
+            } else {
+                path.display().to_string()
+            };
             writeln!(f, "run      {run}")?;
         }
         Ok(())

@@ -71,13 +71,21 @@ const PUBLIC: &str = "public/";
 /// The largest `.wasm` file that is compiled.
 const WASM_BYTES_MAX: u64 = 512 << 20;
 
-/// Decides what each file is. All problems are reported at once.
-pub fn survey(files: Vec<SourceFile>, layout: Option<Layout>) -> Result<Survey, Problems> {
+/// Decides what each file is. What is wrong with single files goes to `problems`; an error is that
+/// nobody can tell how to read the folder.
+pub fn survey(
+    files: Vec<SourceFile>,
+    layout: Option<Layout>,
+    problems: &mut Vec<Problem>,
+) -> Result<Survey, Problems> {
     let (layout, layout_reason) = choose_layout(&files, layout)?;
     let mut sorter = Sorter {
         layout,
         names: files.iter().map(|file| file.name.clone()).collect(),
-        by_name: files.iter().map(|file| (file.name.clone(), file.clone())).collect(),
+        by_name: files
+            .iter()
+            .map(|file| (file.name.clone(), file.clone()))
+            .collect(),
         survey: Survey {
             layout,
             layout_reason,
@@ -91,7 +99,12 @@ pub fn survey(files: Vec<SourceFile>, layout: Option<Layout>) -> Result<Survey, 
     sorter.read_site_config();
     files.into_iter().for_each(|file| sorter.sort(file));
     sorter.apply_site_limits();
-    Problems::check(sorter.problems)?;
+    if sorter.survey.assets.is_empty() && sorter.survey.workers.is_empty() {
+        let message = "nothing in it would be served: in a project, assets lie below public/ and \
+            workers are .wasm files; in a site, all files are served (--layout site)";
+        sorter.problems.push(Problem::new("the folder", message));
+    }
+    problems.append(&mut sorter.problems);
     Ok(sorter.survey)
 }
 
@@ -104,25 +117,36 @@ fn choose_layout(
         return Ok((layout, "as --layout says".to_owned()));
     }
     if has(&|name| name == "index.html") {
-        return Ok((Layout::Site, "there is an index.html at its root".to_owned()));
+        return Ok((
+            Layout::Site,
+            "there is an index.html at its root".to_owned(),
+        ));
     }
     if has(&|name| name.starts_with(PUBLIC)) {
-        return Ok((Layout::Project, "there is a public folder and no index.html".to_owned()));
+        return Ok((
+            Layout::Project,
+            "there is a public folder and no index.html".to_owned(),
+        ));
     }
     let is_worker = |name: &str| {
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
         (extension == "wasm" || SCRIPTS.contains(&extension)) && !is_private(name)
     };
     if has(&is_worker) {
-        return Ok((Layout::Project, "there are workers and no index.html".to_owned()));
+        return Ok((
+            Layout::Project,
+            "there are workers and no index.html".to_owned(),
+        ));
     }
     let message = "this is neither of the two layouts. A site has an index.html at its root, and \
         all its files are served; a project has workers (.wasm) anywhere and assets below public/. \
         Say which one is meant with --layout site or --layout project";
-    Err(match Problems::check(vec![Problem::new("the folder", message)]) {
-        Err(problems) => problems,
-        Ok(()) => unreachable!("one problem is at least one"),
-    })
+    Err(
+        match Problems::check(vec![Problem::new("the folder", message)]) {
+            Err(problems) => problems,
+            Ok(()) => unreachable!("one problem is at least one"),
+        },
+    )
 }
 
 /// In a project, names that begin with `_` are private.
@@ -141,11 +165,17 @@ struct Sorter {
 
 impl Sorter {
     fn read_site_config(&mut self) {
-        let Some(file) = self.by_name.get(SITE_CONFIG).cloned() else { return };
-        let Some(bytes) = self.read(&file) else { return };
+        let Some(file) = self.by_name.get(SITE_CONFIG).cloned() else {
+            return;
+        };
+        let Some(bytes) = self.read(&file) else {
+            return;
+        };
         match site_config::parse_site_config(&file.name, &bytes) {
             Ok(config) => self.site_limits = config.limits,
-            Err(problems) => self.problems.extend(problems.into_iter().map(Problem::from)),
+            Err(problems) => self
+                .problems
+                .extend(problems.into_iter().map(Problem::from)),
         }
     }
 
@@ -230,8 +260,16 @@ impl Sorter {
     }
 
     fn is_worker_by_contents(&self, name: &str) -> bool {
-        let bytes = self.by_name.get(name).and_then(|file| fs::read(&file.path).ok());
-        bytes.is_some_and(|wasm| !matches!(inspect(&wasm), Ok(WasmKind::Other)))
+        let bytes = self
+            .by_name
+            .get(name)
+            .and_then(|file| fs::read(&file.path).ok());
+        bytes.is_some_and(|wasm| {
+            !matches!(
+                inspect(&wasm),
+                Ok(WasmKind::Other | WasmKind::ForeignCommand)
+            )
+        })
     }
 
     fn sort_wasm(&mut self, file: SourceFile, stem: &str) {
@@ -244,7 +282,12 @@ impl Sorter {
         match inspect(&wasm) {
             Ok(WasmKind::Worker(kind)) => {
                 let config = self.worker_config(stem);
-                self.survey.workers.push(WorkerFile { file, wasm, kind, config });
+                self.survey.workers.push(WorkerFile {
+                    file,
+                    wasm,
+                    kind,
+                    config,
+                });
             }
             Ok(WasmKind::HttpHandler(export)) => {
                 let message = format!(
@@ -253,11 +296,21 @@ impl Sorter {
                 );
                 self.problems.push(Problem::new(file.name, message));
             }
-            Ok(WasmKind::Other) if self.layout == Layout::Site => {
+            // What it imports will be reported when it is linked.
+            Ok(WasmKind::ForeignCommand) if self.layout == Layout::Project => {
+                let (kind, config) = (WorkerKind::CoreCommand, self.worker_config(stem));
+                self.survey.workers.push(WorkerFile {
+                    file,
+                    wasm,
+                    kind,
+                    config,
+                });
+            }
+            Ok(WasmKind::Other | WasmKind::ForeignCommand) if self.layout == Layout::Site => {
                 let url_path = format!("/{}", file.name);
                 self.survey.assets.push(AssetFile { file, url_path });
             }
-            Ok(WasmKind::Other) => {
+            Ok(WasmKind::Other | WasmKind::ForeignCommand) => {
                 let message = "is no worker: a worker is a module with WASI imports that exports \
                     _start, or a component that exports wasi:cli/run. Move it below public/ if it \
                     is an asset, or leave it out with --ignore";
@@ -274,9 +327,12 @@ impl Sorter {
         let Some(file) = self.by_name.get(&format!("{stem}.toml")).cloned() else {
             return WorkerConfig::default();
         };
-        let Some(bytes) = self.read(&file) else { return WorkerConfig::default() };
+        let Some(bytes) = self.read(&file) else {
+            return WorkerConfig::default();
+        };
         site_config::parse_worker_config(&file.name, &bytes).unwrap_or_else(|problems| {
-            self.problems.extend(problems.into_iter().map(Problem::from));
+            self.problems
+                .extend(problems.into_iter().map(Problem::from));
             WorkerConfig::default()
         })
     }

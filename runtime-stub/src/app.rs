@@ -91,7 +91,9 @@ impl App {
             .iter()
             .map(|text| HeaderValue::try_from(text).unwrap_or_else(|_| octets.clone()))
             .collect();
-        let modified = meta.modified.map(|s| SystemTime::UNIX_EPOCH + Duration::from_secs(s));
+        let modified = meta
+            .modified
+            .map(|s| SystemTime::UNIX_EPOCH + Duration::from_secs(s));
         let modified_header =
             modified.and_then(|date| HeaderValue::try_from(httpdate::fmt_http_date(date)).ok());
         let prefix = options.prefix.unwrap_or_else(|| meta.prefix.clone());
@@ -124,7 +126,10 @@ impl App {
         for (worker, record) in self.bundle.meta().workers.iter().enumerate() {
             self.workers
                 .load(&self.bundle, self.mapped, worker)
-                .map_err(|failure| StartError::Worker { worker: record.source.clone(), failure })?;
+                .map_err(|failure| StartError::Worker {
+                    worker: record.source.clone(),
+                    failure,
+                })?;
         }
         Ok(())
     }

@@ -20,7 +20,6 @@ use http_semantics::{
 
 use crate::app::App;
 use crate::body::Body;
-use crate::decoded::CACHED_BYTES_MAX;
 use crate::find::AssetRef;
 use crate::refusal::Refusal;
 
@@ -35,8 +34,6 @@ const CODINGS: usize = 3;
 pub(crate) enum AssetError {
     #[error(transparent)]
     Damage(#[from] Damage),
-    #[error("decoding failed: {0}")]
-    Decode(#[from] std::io::Error),
     #[error("the thread that was to decode it is gone")]
     Thread,
 }
@@ -45,16 +42,9 @@ pub(crate) enum AssetError {
 struct Selected {
     coding: Coding,
     etag: EntityTag,
-    length: u64,
-    source: Source,
+    bytes: Bytes,
     /// Whether another client could get another coding.
     negotiated: bool,
-}
-
-enum Source {
-    Bytes(Bytes),
-    /// zstd bytes of a content too large to decode whole.
-    Stream(Bytes),
 }
 
 /// Answers a GET, HEAD or OPTIONS for an asset.
@@ -70,7 +60,10 @@ pub(crate) async fn respond(
     let Some(selected) = select(app, asset, request).await? else {
         return Ok(not_acceptable());
     };
-    let validators = Validators { etag: selected.etag.as_str(), last_modified: app.modified };
+    let validators = Validators {
+        etag: selected.etag.as_str(),
+        last_modified: app.modified,
+    };
     match evaluate(true, request, &validators) {
         Verdict::NotModified => return Ok(not_modified(app, asset, &selected)),
         Verdict::Failed => return Ok(Refusal::PreconditionFailed.response().map(Body::from)),
@@ -79,11 +72,11 @@ pub(crate) async fn respond(
     let ranges = match request.get(RANGE) {
         // Only GET has ranges (RFC 9110, 14.2).
         Some(value) if method == AssetMethod::Get && if_range_allows(request, &validators) => {
-            parse_range(value.as_bytes(), selected.length)
+            parse_range(value.as_bytes(), selected.bytes.len() as u64)
         }
         _ => RangeSet::Whole,
     };
-    let mut response = with_ranges(app, asset, selected, ranges).await?;
+    let mut response = with_ranges(app, asset, &selected, ranges);
     if method == AssetMethod::Head {
         drop_body(&mut response);
     }
@@ -99,7 +92,7 @@ pub(crate) async fn respond_not_found(
     let Some(selected) = select(app, asset, request).await? else {
         return Ok(Refusal::NotFound.response().map(Body::from));
     };
-    let mut response = with_ranges(app, asset, selected, RangeSet::Whole).await?;
+    let mut response = with_ranges(app, asset, &selected, RangeSet::Whole);
     *response.status_mut() = StatusCode::NOT_FOUND;
     response.headers_mut().remove(ACCEPT_RANGES);
     Ok(response)
@@ -107,8 +100,13 @@ pub(crate) async fn respond_not_found(
 
 /// The answer to HEAD: what GET would say, without what it would send.
 pub(crate) fn drop_body(response: &mut Response<Body>) {
-    if let Some(length) = response.body().size_hint().exact() {
-        response.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    // Where GET would have no body either, a length of 0 would be a false one (RFC 9110, 8.6).
+    let has_body = !matches!(response.status().as_u16(), 204 | 304);
+    if let Some(length) = response.body().size_hint().exact().filter(|_| has_body) {
+        response
+            .headers_mut()
+            .entry(CONTENT_LENGTH)
+            .or_insert_with(|| HeaderValue::from(length));
     }
     *response.body_mut() = Body::empty();
 }
@@ -133,28 +131,24 @@ async fn select(
             count += 1;
         }
     }
-    let accepted = request.get_all(ACCEPT_ENCODING).iter().map(HeaderValue::as_bytes);
-    let Some(coding) = choose_coding(accepted, &offers[..count]) else { return Ok(None) };
+    let accepted = request
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .map(HeaderValue::as_bytes);
+    let Some(coding) = choose_coding(accepted, &offers[..count]) else {
+        return Ok(None);
+    };
     let chosen = offers[..count].iter().position(|offer| *offer == coding);
-    let negotiated = count > 0;
-    match chosen.and_then(|place| stored[place]) {
-        Some((id, variant)) => {
-            let bytes = stored_bytes(app, id, variant).await?;
-            Ok(Some(Selected {
-                coding,
-                etag: EntityTag::new(&variant.hash),
-                length: variant.length,
-                source: Source::Bytes(bytes),
-                negotiated,
-            }))
-        }
-        None => {
-            let source = plain_bytes(app, asset, content).await?;
-            let etag = EntityTag::new(&content.hash);
-            let length = content.length;
-            Ok(Some(Selected { coding: Coding::Identity, etag, length, source, negotiated }))
-        }
-    }
+    let (hash, bytes) = match chosen.and_then(|place| stored[place]) {
+        Some((id, variant)) => (variant.hash, stored_bytes(app, id, variant).await?),
+        None => (content.hash, plain_bytes(app, asset, content).await?),
+    };
+    Ok(Some(Selected {
+        coding,
+        etag: EntityTag::new(&hash),
+        bytes,
+        negotiated: count > 0,
+    }))
 }
 
 fn wire_coding(stored: StoredCoding) -> Option<Coding> {
@@ -173,129 +167,116 @@ async fn stored_bytes(app: &App, id: VariantId, variant: Variant) -> Result<Byte
     }
     let app = app.shared();
     let work = move || app.bundle.variant_bytes(id, &variant);
-    Ok(tokio::task::spawn_blocking(work).await.map_err(|_| AssetError::Thread)??)
+    Ok(tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| AssetError::Thread)??)
 }
 
 /// The plain bytes: raw where they are stored so, else from the cache, else decoded.
-async fn plain_bytes(
-    app: &App,
-    asset: AssetRef,
-    content: Content,
-) -> Result<Source, AssetError> {
+async fn plain_bytes(app: &App, asset: AssetRef, content: Content) -> Result<Bytes, AssetError> {
     let (id, variant) = app.bundle.plain_source(&content)?;
     if variant.coding == StoredCoding::Raw {
-        return Ok(Source::Bytes(stored_bytes(app, id, variant).await?));
+        return stored_bytes(app, id, variant).await;
     }
     if let Some(bytes) = app.decoded.cached(asset.content) {
-        return Ok(Source::Bytes(bytes));
-    }
-    if content.length > CACHED_BYTES_MAX {
-        return Ok(Source::Stream(stored_bytes(app, id, variant).await?));
+        return Ok(bytes);
     }
     if content.length <= INLINE_BYTES_MAX {
-        return Ok(Source::Bytes(app.decoded.decode(&app.bundle, asset.content, &content)?));
+        return Ok(app.decoded.decode(&app.bundle, asset.content, &content)?);
     }
     let app = app.shared();
     let work = move || app.decoded.decode(&app.bundle, asset.content, &content);
-    let decoded = tokio::task::spawn_blocking(work).await.map_err(|_| AssetError::Thread)??;
-    Ok(Source::Bytes(decoded))
+    Ok(tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| AssetError::Thread)??)
 }
 
-async fn with_ranges(
+fn with_ranges(
     app: &App,
     asset: AssetRef,
-    selected: Selected,
+    selected: &Selected,
     ranges: RangeSet,
-) -> Result<Response<Body>, AssetError> {
+) -> Response<Body> {
     let mut response = Response::new(Body::empty());
-    representation_fields(app, asset, &selected, response.headers_mut());
-    let length = selected.length;
-    match (ranges, selected.source) {
-        (RangeSet::Unsatisfiable, _) => {
-            let mut refused = Response::new(Body::empty());
-            *refused.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-            let headers = refused.headers_mut();
-            common_fields(app, asset, &selected.etag, selected.negotiated, headers);
-            headers.insert(CONTENT_RANGE, text(unsatisfied_content_range(length)));
-            return Ok(refused);
-        }
-        (RangeSet::One(range), source) => {
+    let (bytes, length) = (&selected.bytes, selected.bytes.len() as u64);
+    if ranges == RangeSet::Unsatisfiable {
+        *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+        let headers = response.headers_mut();
+        common_fields(app, asset, selected, headers);
+        headers.insert(CONTENT_RANGE, text(unsatisfied_content_range(length)));
+        // No cache may give this to a client that asked for something else.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        return response;
+    }
+    representation_fields(app, asset, selected, response.headers_mut());
+    match ranges {
+        RangeSet::One(range) => {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-            response.headers_mut().insert(CONTENT_RANGE, text(content_range(range, length)));
-            *response.body_mut() = cut(app, source, range.start(), range.end()).await?;
+            response
+                .headers_mut()
+                .insert(CONTENT_RANGE, text(content_range(range, length)));
+            *response.body_mut() = slice(bytes, range).into();
         }
-        (RangeSet::Many(ranges), Source::Bytes(bytes)) => {
-            multipart(app, asset, &selected.etag, ranges, &bytes, &mut response);
-        }
-        // Several ranges of a content that is decoded as it is sent: the whole, which a server
-        // may always answer (RFC 9110, 14.2).
-        (RangeSet::Whole | RangeSet::Many(_), source) => {
-            *response.body_mut() = cut(app, source, 0, length).await?;
+        RangeSet::Many(ranges) => multipart(app, asset, selected, ranges, &mut response),
+        RangeSet::Whole | RangeSet::Unsatisfiable => {
+            *response.body_mut() = bytes.clone().into();
         }
     }
-    Ok(response)
-}
-
-async fn cut(app: &App, source: Source, start: u64, end: u64) -> Result<Body, AssetError> {
-    Ok(match source {
-        Source::Bytes(bytes) => slice(&bytes, start, end).into(),
-        Source::Stream(stored) => Body::Plain(app.decoded.stream(stored, start, end).await?),
-    })
+    response
 }
 
 /// Ranges lie inside the bytes that they were parsed for.
-fn slice(bytes: &Bytes, start: u64, end: u64) -> Bytes {
+fn slice(bytes: &Bytes, range: ByteRange) -> Bytes {
     let place = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
-    bytes.slice(place(start)..place(end))
+    bytes.slice(place(range.start())..place(range.end()))
 }
 
 fn multipart(
     app: &App,
     asset: AssetRef,
-    etag: &EntityTag,
+    selected: &Selected,
     ranges: Vec<ByteRange>,
-    bytes: &Bytes,
     response: &mut Response<Body>,
 ) {
-    // 132 bits of a hash of the content: as unlikely to stand in it as to be guessed.
-    let boundary = format!("wws-{}", etag.token());
+    // 128 bits of a hash of the content: as unlikely to stand in it as to be guessed.
+    let boundary = format!("wws-{}", selected.etag.token());
     let media_type = app.media_type(asset.media_type);
     let media_type = media_type.to_str().unwrap_or("application/octet-stream");
-    let layout = MultipartLayout::new(ranges, bytes.len() as u64, media_type, &boundary);
+    let length = selected.bytes.len() as u64;
+    let layout = MultipartLayout::new(ranges, length, media_type, &boundary);
     let mut parts = std::collections::VecDeque::new();
     for (head, range) in layout.parts() {
         parts.push_back(Bytes::from(head));
-        parts.push_back(slice(bytes, range.start(), range.end()));
+        parts.push_back(slice(&selected.bytes, range));
     }
     parts.push_back(Bytes::from(layout.closing()));
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-    response.headers_mut().insert(CONTENT_TYPE, text(layout.content_type()));
-    *response.body_mut() = Body::Parts(parts);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, text(layout.content_type()));
+    *response.body_mut() = Body::parts(parts);
 }
 
 /// The fields of a 200 or 206.
 fn representation_fields(app: &App, asset: AssetRef, selected: &Selected, headers: &mut HeaderMap) {
     headers.reserve(10);
     headers.insert(CONTENT_TYPE, app.media_type(asset.media_type));
-    common_fields(app, asset, &selected.etag, selected.negotiated, headers);
+    common_fields(app, asset, selected, headers);
     if selected.coding != Coding::Identity {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(selected.coding.token()));
+        headers.insert(
+            CONTENT_ENCODING,
+            HeaderValue::from_static(selected.coding.token()),
+        );
     }
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
 /// The fields that a 304 repeats too (RFC 9110, 15.4.5).
-fn common_fields(
-    app: &App,
-    asset: AssetRef,
-    etag: &EntityTag,
-    negotiated: bool,
-    headers: &mut HeaderMap,
-) {
-    headers.insert(ETAG, etag.header());
+fn common_fields(app: &App, asset: AssetRef, selected: &Selected, headers: &mut HeaderMap) {
+    headers.insert(ETAG, selected.etag.header());
     headers.insert(CACHE_CONTROL, cache_control(asset.cache));
-    if negotiated {
+    if selected.negotiated {
         headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     }
     if let Some(date) = &app.modified_header {
@@ -315,13 +296,15 @@ fn not_modified(app: &App, asset: AssetRef, selected: &Selected) -> Response<Bod
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
-    common_fields(app, asset, &selected.etag, selected.negotiated, headers);
+    common_fields(app, asset, selected, headers);
     response
 }
 
 fn not_acceptable() -> Response<Body> {
     let mut response = Refusal::NotAcceptable.response().map(Body::from);
-    response.headers_mut().insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    response
+        .headers_mut()
+        .insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     response
 }
 
@@ -329,7 +312,9 @@ fn not_acceptable() -> Response<Body> {
 pub(crate) fn options() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static(http_semantics::ALLOW));
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(http_semantics::ALLOW));
     response
 }
 
@@ -346,7 +331,8 @@ impl EntityTag {
     const BYTES: usize = 24;
 
     fn new(hash: &ContentHash) -> Self {
-        const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        const DIGITS: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         let mut text = [b'"'; Self::BYTES];
         let number = u128::from_be_bytes(hash.0);
         for (place, digit) in text[1..Self::BYTES - 1].iter_mut().enumerate() {

@@ -13,7 +13,7 @@ use crate::settings::{ServeArgs, SettingsError};
 
 /// A site and its workers in one file, made by `wws bundle`
 #[derive(Parser, Debug)]
-#[command(version, about)]
+#[command(name = "wws app", version)]
 struct Arguments {
     /// Print which paths lead to workers, and how many assets there are, and exit
     #[arg(long)]
@@ -56,7 +56,9 @@ fn run_app() -> Result<(), AppError> {
     let settings = arguments.serve.settle(|name| std::env::var(name).ok())?;
     let app = App::open(mapped, settings.app.clone())?;
     if arguments.routes {
-        std::io::stdout().lock().write_all(describe_routes(&app).as_bytes())?;
+        std::io::stdout()
+            .lock()
+            .write_all(describe_routes(&app).as_bytes())?;
         return Ok(());
     }
     let served = runtime.block_on(serve::serve(app, &settings, signals, announce));
@@ -75,7 +77,12 @@ pub fn announce(address: std::net::SocketAddr) {
 /// One line a route, with the file behind it.
 pub fn describe_routes(app: &App) -> String {
     let meta = app.bundle().meta();
-    let width = meta.workers.iter().map(|w| w.route.to_string().len()).max().unwrap_or(0);
+    let width = meta
+        .workers
+        .iter()
+        .map(|w| w.route.to_string().len())
+        .max()
+        .unwrap_or(0);
     let mut text = String::new();
     for worker in &meta.workers {
         let route = format!("{}{}", app.prefix(), worker.route);

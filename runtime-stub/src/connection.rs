@@ -14,11 +14,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep};
@@ -27,8 +27,11 @@ use crate::edge::Edge;
 use crate::log;
 use crate::settings::ConnectionLimits;
 
-/// The head of a request, URI and fields together; above it hyper answers 431 or 414.
+/// The head of a request, URI and fields together; above it hyper answers 431.
 const HEAD_BYTES_MAX: usize = 32 << 10;
+
+/// How every HTTP/2 connection begins (RFC 9113, 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// For HTTP/2.
 const STREAMS_MAX: u32 = 128;
@@ -44,16 +47,25 @@ pub(crate) async fn accept(
     graceful: Arc<GracefulShutdown>,
 ) -> Infallible {
     let places = Arc::new(Semaphore::new(limits.connections_max));
-    let server = Arc::new(server());
+    let server = Arc::new(Server::new());
     loop {
         // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { continue };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            continue;
+        };
         match listener.accept().await {
             Ok((stream, _)) => {
                 // Small answers must not wait for more to send.
                 let _ = stream.set_nodelay(true);
                 let (edge, server) = (edge.clone(), Arc::clone(&server));
-                tokio::spawn(serve(stream, edge, server, limits, graceful.watcher(), place));
+                tokio::spawn(serve(
+                    stream,
+                    edge,
+                    server,
+                    limits,
+                    graceful.watcher(),
+                    place,
+                ));
             }
             Err(error) if is_of_connection(&error) => {}
             Err(error) => {
@@ -67,34 +79,49 @@ pub(crate) async fn accept(
 /// Errors of a connection that was gone before it was accepted; the next one may be fine.
 fn is_of_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted)
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted
+    )
 }
 
-fn server() -> auto::Builder<TokioExecutor> {
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(None)
-        .half_close(false)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(HEAD_BYTES_MAX as u32);
-    server
+/// The settings of both versions of HTTP.
+struct Server {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+impl Server {
+    fn new() -> Self {
+        let mut http1 = http1::Builder::new();
+        http1
+            .timer(TokioTimer::new())
+            .header_read_timeout(None)
+            .half_close(false)
+            .max_buf_size(HEAD_BYTES_MAX);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(HEAD_BYTES_MAX as u32);
+        Self { http1, http2 }
+    }
 }
 
 async fn serve(
     stream: TcpStream,
     edge: Edge,
-    server: Arc<auto::Builder<TokioExecutor>>,
+    server: Arc<Server>,
     limits: ConnectionLimits,
     watcher: Watcher,
     _place: OwnedSemaphorePermit,
 ) {
     let open_requests = Arc::new(AtomicU32::new(0));
-    let io = TokioIo::new(Timed::new(stream, limits, Arc::clone(&open_requests)));
+    let mut io = Timed::new(stream, limits, Arc::clone(&open_requests));
+    // A client that is gone, or too slow, before it has said what it speaks.
+    let Ok(is_http2) = io.sniff().await else {
+        return;
+    };
     let service = service_fn(move |request| {
         let open = OpenRequest::new(&open_requests);
         let edge = edge.clone();
@@ -103,9 +130,17 @@ async fn serve(
             Ok::<_, Infallible>(edge.answer(request).await)
         }
     });
-    let connection = server.serve_connection(io, service).into_owned();
     // Whatever ends a connection early is the client's doing, and it is gone.
-    let _ = watcher.watch(connection).await;
+    let io = TokioIo::new(io);
+    if is_http2 {
+        let _ = watcher
+            .watch(server.http2.serve_connection(io, service))
+            .await;
+    } else {
+        let _ = watcher
+            .watch(server.http1.serve_connection(io, service))
+            .await;
+    }
 }
 
 /// While one of these lives the client waits for us, not we for the client.
@@ -135,8 +170,11 @@ struct Timed<S> {
     head_began: Option<Instant>,
     /// When a write first had to wait.
     write_waits_since: Option<Instant>,
-    /// The first bytes told that this is HTTP/2, where bytes that come are no head.
-    is_http2: Option<bool>,
+    /// In HTTP/2 the bytes that come are no head.
+    is_http2: bool,
+    /// Bytes that were read to tell the version, and are still to be given on.
+    sniffed: [u8; PREFACE.len()],
+    sniffed_left: std::ops::Range<usize>,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -152,7 +190,9 @@ impl<S> Timed<S> {
             active,
             head_began: Some(active),
             write_waits_since: None,
-            is_http2: None,
+            is_http2: false,
+            sniffed: [0; PREFACE.len()],
+            sniffed_left: 0..0,
             timer,
         }
     }
@@ -192,13 +232,11 @@ impl<S> Timed<S> {
         }
     }
 
-    fn after_read(&mut self, first_bytes: &[u8]) {
+    fn after_read(&mut self) {
         let now = Instant::now();
         self.active = now;
-        let is_http2 = *self.is_http2.get_or_insert_with(|| first_bytes.starts_with(b"PRI"));
-        if is_http2 {
-            self.head_began = None;
-        } else if self.open_requests.load(Ordering::Relaxed) == 0 && self.head_began.is_none() {
+        let waits_for_head = self.open_requests.load(Ordering::Relaxed) == 0;
+        if !self.is_http2 && waits_for_head && self.head_began.is_none() {
             self.head_began = Some(now);
             self.tighten();
         }
@@ -228,19 +266,57 @@ impl<S> Timed<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Timed<S> {
+    /// Reads as much as tells HTTP/2 from HTTP/1: the whole preface, or the first byte that is
+    /// another. The time for a head runs on meanwhile.
+    async fn sniff(&mut self) -> io::Result<bool> {
+        let mut sniffed = [0; PREFACE.len()];
+        let mut count = 0;
+        while count < PREFACE.len() && PREFACE.starts_with(&sniffed[..count]) {
+            match self.read(&mut sniffed[count..]).await? {
+                0 => break,
+                more => count += more,
+            }
+        }
+        self.sniffed = sniffed;
+        self.sniffed_left = 0..count;
+        self.is_http2 = sniffed == *PREFACE;
+        if self.is_http2 {
+            self.head_began = None;
+        }
+        Ok(self.is_http2)
+    }
+
+    /// Gives on what was sniffed; true if there was anything.
+    fn replay(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
+        let count = self.sniffed_left.len().min(buffer.remaining());
+        let start = self.sniffed_left.start;
+        buffer.put_slice(&self.sniffed[start..start + count]);
+        self.sniffed_left.start += count;
+        count > 0
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // What comes after the sniffed bytes is read in the same call: a head that is given in two
+        // pieces makes hyper take a larger buffer, for as long as the connection lives.
+        let replayed = self.replay(buffer);
         let before = buffer.filled().len();
+        if replayed && buffer.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
         let result = Pin::new(&mut self.io).poll_read(context, buffer);
         match result {
             Poll::Ready(Ok(())) if buffer.filled().len() > before => {
-                self.after_read(&buffer.filled()[before..]);
+                self.after_read();
                 result
             }
+            Poll::Pending if replayed => Poll::Ready(Ok(())),
             Poll::Ready(_) => result,
             Poll::Pending => self.poll_too_slow(context).map(Err),
         }
@@ -282,7 +358,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 
     const LIMITS: ConnectionLimits = ConnectionLimits {
         header_timeout: Duration::from_secs(10),
@@ -327,6 +403,44 @@ mod tests {
             }
         });
         assert_eq!(gives_up_after(&mut io).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_sniffed_is_given_on_in_one_piece_with_the_rest() {
+        #[track_caller]
+        fn check(told: bool, sent: &[u8], want: bool) {
+            assert_eq!(told, want, "{:?}", String::from_utf8_lossy(sent));
+        }
+        for (sent, want) in [
+            (&PREFACE[..], true),
+            (b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", false),
+            (b"PRINT / HTTP/1.1\r\nhost: a\r\n\r\n", false),
+            (b"P", false),
+        ] {
+            let (mut client, server) = duplex(64);
+            let mut io = Timed::new(server, LIMITS, Arc::default());
+            client.write_all(sent).await.unwrap();
+            if sent.len() == 1 {
+                drop(client);
+            }
+            check(io.sniff().await.unwrap(), sent, want);
+            let mut bytes = [0; 64];
+            let count = io.read(&mut bytes).await.unwrap();
+            assert_eq!(&bytes[..count], sent);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_a_preface_gets_no_more_time_than_a_head() {
+        let (mut client, server) = duplex(64);
+        let mut io = Timed::new(server, LIMITS, Arc::default());
+        client.write_all(&PREFACE[..20]).await.unwrap();
+        let begin = Instant::now();
+        assert_eq!(
+            io.sniff().await.unwrap_err().kind(),
+            io::ErrorKind::TimedOut
+        );
+        assert_eq!(begin.elapsed().as_secs(), 10);
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{HOST, LOCATION};
+use http::header::{CONNECTION, HOST, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
@@ -22,7 +22,7 @@ use crate::asset::{self, AssetError};
 use crate::body::{Body, BodyError};
 use crate::find::{AssetRef, Destination, find_not_found_page};
 use crate::refusal::Refusal;
-use crate::worker_call::{self, WorkerTarget};
+use crate::worker_call::{self, BodyRead, WorkerTarget};
 
 type RequestBody = BoxBody<Bytes, std::io::Error>;
 type WorkerFuture = std::pin::Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -47,16 +47,25 @@ impl Edge {
                 }
             })
         };
-        Self { app, workers: Arc::new(workers) }
+        Self {
+            app,
+            workers: Arc::new(workers),
+        }
     }
 
     /// Answers one request. Total: whatever goes wrong is an answer too.
-    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Body>
+    pub async fn answer<B>(&self, request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
     {
         let is_head = request.method() == Method::HEAD;
+        let has_body = request.version() <= Version::HTTP_11 && !request.body().is_end_stream();
         let mut response = self.route(request).await;
+        if has_body && response.extensions_mut().remove::<BodyRead>().is_none() {
+            // What is left of the body would be taken for the next request.
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(CONNECTION, close);
+        }
         if is_head {
             asset::drop_body(&mut response);
         }
@@ -78,12 +87,21 @@ impl Edge {
         };
         match self.app.find(&path) {
             Ok(Destination::Asset(asset)) => {
-                self.asset(asset, path.as_str(), request.method(), request.headers()).await
+                self.asset(asset, path.as_str(), request.method(), request.headers())
+                    .await
             }
             Ok(Destination::Redirect(to)) => self.redirect(&to, &request),
             Ok(Destination::Worker { worker, params }) => {
-                let url = request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned();
-                let target = WorkerTarget { worker, url, params };
+                let url = request
+                    .uri()
+                    .path_and_query()
+                    .map_or("/", |p| p.as_str())
+                    .to_owned();
+                let target = WorkerTarget {
+                    worker,
+                    url,
+                    params,
+                };
                 self.worker(target, request).await
             }
             Ok(Destination::Nothing) => self.nothing(path.as_str(), request.headers()).await,
@@ -139,7 +157,8 @@ impl Edge {
     }
 
     async fn nothing(&self, path: &str, headers: &HeaderMap) -> Response<Body> {
-        let path = path.strip_prefix(self.app.prefix()).unwrap_or("/");
+        let below = path.strip_prefix(self.app.prefix());
+        let path = below.filter(|rest| rest.starts_with('/')).unwrap_or("/");
         match find_not_found_page(&self.app.bundle, path) {
             Ok(None) => refuse(Refusal::NotFound),
             Ok(Some(page)) => asset::respond_not_found(&self.app, page, headers)
@@ -166,7 +185,10 @@ fn boxed<B>(body: B) -> Body
 where
     B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + 'static,
 {
-    Body::Boxed(body.map_err(|error| -> BodyError { Box::new(error) }).boxed_unsync())
+    Body::boxed(
+        body.map_err(|error| -> BodyError { Box::new(error) })
+            .boxed_unsync(),
+    )
 }
 
 /// HTTP/1.1 asks for exactly one `Host` (RFC 9112, 3.2); HTTP/2 has `:authority`.

@@ -15,7 +15,10 @@ pub(crate) enum Destination {
     /// The client is sent to this path, decoded, without prefix.
     Redirect(String),
     /// A worker, by its place in the meta section, with its parameters.
-    Worker { worker: usize, params: Vec<(String, String)> },
+    Worker {
+        worker: usize,
+        params: Vec<(String, String)>,
+    },
     /// Nothing does.
     Nothing,
 }
@@ -41,13 +44,20 @@ pub(crate) fn find(bundle: &Bundle, path: &SitePath<'_>) -> Result<Destination, 
 
 fn destination(bundle: &Bundle, target: Target) -> Result<Destination, Damage> {
     Ok(match target {
-        Target::Asset { content, media_type, cache } => {
-            Destination::Asset(AssetRef { content, media_type, cache })
-        }
+        Target::Asset {
+            content,
+            media_type,
+            cache,
+        } => Destination::Asset(AssetRef {
+            content,
+            media_type,
+            cache,
+        }),
         Target::Redirect { to } => Destination::Redirect(entry_path(bundle, to)?),
-        Target::Worker { worker } => {
-            Destination::Worker { worker: worker as usize, params: Vec::new() }
-        }
+        Target::Worker { worker } => Destination::Worker {
+            worker: worker as usize,
+            params: Vec::new(),
+        },
     })
 }
 
@@ -59,15 +69,24 @@ fn entry_path(bundle: &Bundle, id: EntryId) -> Result<String, Damage> {
 /// unless the pattern takes whatever comes.
 fn find_pattern(meta: &Meta, path: &SitePath<'_>) -> Option<Destination> {
     let segments: Vec<&str> = path.segments().collect();
-    meta.workers.iter().enumerate().find_map(|(worker, record)| {
-        let params = record.route.matches(&segments)?;
-        let trimmed = path.as_str().trim_end_matches('/');
-        if trimmed.len() < path.as_str().len() && !record.route.takes_rest() && !trimmed.is_empty() {
-            return Some(Destination::Redirect(trimmed.to_owned()));
-        }
-        let params = params.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Some(Destination::Worker { worker, params })
-    })
+    meta.workers
+        .iter()
+        .enumerate()
+        .find_map(|(worker, record)| {
+            let params = record.route.matches(&segments)?;
+            let trimmed = path.as_str().trim_end_matches('/');
+            if trimmed.len() < path.as_str().len()
+                && !record.route.takes_rest()
+                && !trimmed.is_empty()
+            {
+                return Some(Destination::Redirect(trimmed.to_owned()));
+            }
+            let params = params
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect();
+            Some(Destination::Worker { worker, params })
+        })
 }
 
 /// `/about/` leads to `/about` if there is something.
@@ -83,19 +102,29 @@ fn without_slash(bundle: &Bundle, path: &SitePath<'_>) -> Result<Destination, Da
 }
 
 /// The nearest `404.html`, from the folder of `path` upwards.
-pub(crate) fn find_not_found_page(
-    bundle: &Bundle,
-    path: &str,
-) -> Result<Option<AssetRef>, Damage> {
-    let Some(depth_max) = bundle.meta().not_found_depth else { return Ok(None) };
-    let folders: Vec<usize> =
-        path.match_indices('/').map(|(at, _)| at).take(depth_max as usize + 1).collect();
+pub(crate) fn find_not_found_page(bundle: &Bundle, path: &str) -> Result<Option<AssetRef>, Damage> {
+    let Some(depth_max) = bundle.meta().not_found_depth else {
+        return Ok(None);
+    };
+    let folders: Vec<usize> = path
+        .match_indices('/')
+        .map(|(at, _)| at)
+        .take(depth_max as usize + 1)
+        .collect();
     for end in folders.into_iter().rev() {
         let page = format!("{}/404.html", &path[..end]);
         if let Some((_, entry)) = bundle.index().find(&page)?
-            && let Target::Asset { content, media_type, cache } = bundle.resolve(entry)?.target
+            && let Target::Asset {
+                content,
+                media_type,
+                cache,
+            } = bundle.resolve(entry)?.target
         {
-            return Ok(Some(AssetRef { content, media_type, cache }));
+            return Ok(Some(AssetRef {
+                content,
+                media_type,
+                cache,
+            }));
         }
     }
     Ok(None)

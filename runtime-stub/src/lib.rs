@@ -23,6 +23,7 @@ pub mod settings;
 mod worker_call;
 mod workers;
 
-pub use app::{App, StartError};
+pub use app::{App, AppOptions, StartError};
+pub use body::{Body, BodyError};
 pub use edge::Edge;
 pub use settings::{ServeArgs, Settings};

@@ -9,7 +9,9 @@ pub fn line(event: &str, fields: &[(&str, &dyn std::fmt::Display)]) {
     for (name, value) in fields {
         let value = value.to_string();
         let plain = !value.is_empty()
-            && value.chars().all(|c| !c.is_whitespace() && !c.is_control() && c != '"' && c != '=');
+            && value
+                .chars()
+                .all(|c| !c.is_whitespace() && !c.is_control() && c != '"' && c != '=');
         text.push(' ');
         text.push_str(name);
         text.push('=');

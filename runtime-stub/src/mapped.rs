@@ -15,13 +15,24 @@ const ELF_HEADER_BYTES: u64 = 64;
 /// [`ElfError::NoBundle`] if this is a bare stub, [`ElfError::Truncated`] if the file ends before
 /// the bundle does: the last byte is probed with a system call, since reading a page beyond the end
 /// of a file would end the process by SIGBUS.
-#[expect(unsafe_code, reason = "only the auxiliary vector says where the kernel mapped the bundle")]
+#[expect(
+    unsafe_code,
+    reason = "only the auxiliary vector says where the kernel mapped the bundle"
+)]
 pub fn own_bundle() -> Result<&'static [u8], ElfError> {
     // SAFETY: getauxval reads a vector that the kernel wrote before the program began.
-    let (table, count) =
-        unsafe { (libc::getauxval(libc::AT_PHDR), libc::getauxval(libc::AT_PHNUM)) };
-    let length = usize::try_from(count).ok().and_then(|n| n.checked_mul(PROGRAM_HEADER_BYTES));
-    let (Some(length), false) = (length, table == 0) else { return Err(ElfError::Damaged) };
+    let (table, count) = unsafe {
+        (
+            libc::getauxval(libc::AT_PHDR),
+            libc::getauxval(libc::AT_PHNUM),
+        )
+    };
+    let length = usize::try_from(count)
+        .ok()
+        .and_then(|n| n.checked_mul(PROGRAM_HEADER_BYTES));
+    let (Some(length), false) = (length, table == 0) else {
+        return Err(ElfError::Damaged);
+    };
     let start = std::ptr::with_exposed_provenance::<u8>(address(table)?);
     // SAFETY: AT_PHDR and AT_PHNUM describe this program's headers, which the kernel mapped
     // read-only with the first segment, for as long as the process lives.
@@ -49,9 +60,14 @@ fn address(value: u64) -> Result<usize, ElfError> {
 
 /// Whether the byte at that address can be read: the kernel answers a write from a bad one with
 /// an error instead of a signal.
-#[expect(unsafe_code, reason = "the kernel is asked about an address that may be bad")]
+#[expect(
+    unsafe_code,
+    reason = "the kernel is asked about an address that may be bad"
+)]
 fn is_readable(at: usize) -> bool {
-    let Ok((_reader, writer)) = rustix::pipe::pipe() else { return false };
+    let Ok((_reader, writer)) = rustix::pipe::pipe() else {
+        return false;
+    };
     use std::os::fd::AsRawFd;
     // SAFETY: write(2) only reads the byte, in the kernel, and fails with EFAULT where it cannot.
     let written =

@@ -76,7 +76,10 @@ impl Refusal {
         let mut response = Response::new(Bytes::from(page(status, self.text())));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        );
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
@@ -94,7 +97,9 @@ impl Refusal {
 
 fn page(status: StatusCode, text: &str) -> String {
     let reason = status.canonical_reason().unwrap_or_default();
-    let template = Pages::get("error.html").map(|page| page.data).unwrap_or_default();
+    let template = Pages::get("error.html")
+        .map(|page| page.data)
+        .unwrap_or_default();
     String::from_utf8_lossy(&template)
         .replace("{status}", status.as_str())
         .replace("{reason}", reason)
@@ -122,6 +127,8 @@ mod tests {
         check(Refusal::Method(MethodRefusal::NotImplemented), 501, None);
         check(Refusal::Busy, 503, Some(("retry-after", "1")));
         let html = page(StatusCode::NOT_FOUND, "nothing");
-        assert!(html.contains("<h1>404 Not Found</h1>") && !html.contains('{') || html.contains("{ "));
+        assert!(
+            html.contains("<h1>404 Not Found</h1>") && !html.contains('{') || html.contains("{ ")
+        );
     }
 }

@@ -33,7 +33,9 @@ pub enum ServeError {
         reason: io::Error,
     },
     /// Another program listens there.
-    #[error("port {port} of {host} is taken; stop the other program, or choose another with --port")]
+    #[error(
+        "port {port} of {host} is taken; stop the other program, or choose another with --port"
+    )]
     PortTaken {
         /// As it was given.
         host: String,
@@ -134,7 +136,9 @@ async fn load_workers(app: Arc<App>) -> StartError {
 
 /// Lets open requests end, until the grace period is over or a second signal comes.
 async fn drain(graceful: Arc<GracefulShutdown>, grace_period: Duration, mut signals: Signals) {
-    let Some(graceful) = Arc::into_inner(graceful) else { return };
+    let Some(graceful) = Arc::into_inner(graceful) else {
+        return;
+    };
     let open = graceful.count();
     tokio::select! {
         () = graceful.shutdown() => {}
@@ -148,19 +152,29 @@ async fn drain(graceful: Arc<GracefulShutdown>, grace_period: Duration, mut sign
 }
 
 async fn listen(host: &str, port: u16) -> Result<TcpListener, ServeError> {
-    let unknown = |reason| ServeError::Host { host: host.to_owned(), reason };
+    let unknown = |reason| ServeError::Host {
+        host: host.to_owned(),
+        reason,
+    };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let mut addresses = lookup_host((bare, port)).await.map_err(unknown)?;
     let no_address = || unknown(io::ErrorKind::AddrNotAvailable.into());
     let address = addresses.next().ok_or_else(no_address)?;
     bind(address).map_err(|reason| match reason.kind() {
-        io::ErrorKind::AddrInUse => ServeError::PortTaken { host: host.to_owned(), port },
+        io::ErrorKind::AddrInUse => ServeError::PortTaken {
+            host: host.to_owned(),
+            port,
+        },
         _ => ServeError::Listen { address, reason },
     })
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+    let socket = if address.is_ipv6() {
+        TcpSocket::new_v6()?
+    } else {
+        TcpSocket::new_v4()?
+    };
     // A server that is started again must not wait for the old one's connections to be forgotten.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
@@ -172,5 +186,11 @@ fn allow_many_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     // Without it the server still serves, fewer at once.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
 }

@@ -106,17 +106,27 @@ impl ServeArgs {
     ) -> Result<Settings, SettingsError> {
         let named = |names: [&'static str; 2]| {
             names.into_iter().find_map(|name| {
-                environment(name).filter(|value| !value.is_empty()).map(|value| (name, value))
+                environment(name)
+                    .filter(|value| !value.is_empty())
+                    .map(|value| (name, value))
             })
         };
         let from_environment = named(["WWS_PORT", "PORT"])
             .map(|(variable, value)| {
-                value.parse().map_err(|_| SettingsError::Port { variable, value })
+                value
+                    .parse()
+                    .map_err(|_| SettingsError::Port { variable, value })
             })
             .transpose()?;
-        let host = self.host.or_else(|| named(["WWS_HOST", "HOST"]).map(|(_, host)| host));
+        let host = self
+            .host
+            .or_else(|| named(["WWS_HOST", "HOST"]).map(|(_, host)| host));
         // A platform that gives a port in the environment sends traffic from outside.
-        let host_default = if from_environment.is_some() { "0.0.0.0" } else { "127.0.0.1" };
+        let host_default = if from_environment.is_some() {
+            "0.0.0.0"
+        } else {
+            "127.0.0.1"
+        };
         Ok(Settings {
             host: host.unwrap_or_else(|| host_default.to_owned()),
             port: self.port.or(from_environment).unwrap_or(PORT_DEFAULT),
@@ -157,7 +167,10 @@ mod tests {
     fn settle(flags: &[&str], environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         let command = Command::parse_from([&["app"], flags].concat());
         command.serve.settle(|name| {
-            environment.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
+            environment
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, value)| (*value).to_owned())
         })
     }
 
@@ -174,12 +187,19 @@ mod tests {
         check(&[], &[("PORT", "1"), ("WWS_PORT", "2")], ("0.0.0.0", 2));
         check(&[], &[("PORT", "3000"), ("HOST", "::1")], ("::1", 3000));
         check(&["-p", "0"], &[("PORT", "3000")], ("0.0.0.0", 0));
-        check(&["--host", "10.0.0.1"], &[("HOST", "x")], ("10.0.0.1", 8080));
+        check(
+            &["--host", "10.0.0.1"],
+            &[("HOST", "x")],
+            ("10.0.0.1", 8080),
+        );
     }
 
     #[test]
     fn a_bad_port_in_the_environment_is_named() {
         let error = settle(&[], &[("PORT", "http")]).unwrap_err().to_string();
-        assert!(error.contains("PORT") && error.contains("\"http\""), "{error}");
+        assert!(
+            error.contains("PORT") && error.contains("\"http\""),
+            "{error}"
+        );
     }
 }

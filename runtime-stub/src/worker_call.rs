@@ -22,6 +22,10 @@ pub(crate) struct WorkerTarget {
     pub(crate) params: Vec<(String, String)>,
 }
 
+/// Marks an answer to a request whose body has been read to its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyRead;
+
 /// Fields that belong to a connection, not to an answer (RFC 9110, 7.6.1).
 static CONNECTION_FIELDS: [HeaderName; 8] = [
     CONNECTION,
@@ -44,21 +48,32 @@ pub(crate) async fn answer<B: Buf, E>(
     body: impl Stream<Item = Result<B, E>>,
 ) -> Response<Bytes> {
     let worker = target.worker;
-    match call(&app, target, method, headers, body).await {
-        Ok(response) => finish(response),
-        Err(failure) => {
-            let refusal = failure.refusal();
-            let record = app.bundle.meta().workers.get(worker);
-            let (route, source) = record.map_or((String::new(), ""), |record| {
-                (record.route.to_string(), record.source.as_str())
-            });
-            let status = refusal.status().as_u16();
-            let fields: [(&str, &dyn std::fmt::Display); 4] =
-                [("route", &route), ("worker", &source), ("status", &status), ("reason", &failure)];
-            log::line("worker_failed", &fields);
-            refusal.response()
-        }
+    let failure = match call(&app, target, method, headers, body).await {
+        Ok(response) => return mark_read(finish(response)),
+        Err(failure) => failure,
+    };
+    let refusal = failure.refusal();
+    let record = app.bundle.meta().workers.get(worker);
+    let (route, source) = record.map_or((String::new(), ""), |record| {
+        (record.route.to_string(), record.source.as_str())
+    });
+    let status = refusal.status().as_u16();
+    let fields: [(&str, &dyn std::fmt::Display); 4] = [
+        ("route", &route),
+        ("worker", &source),
+        ("status", &status),
+        ("reason", &failure),
+    ];
+    log::line("worker_failed", &fields);
+    match failure {
+        Failure::Body(_) => refusal.response(),
+        Failure::Load(_) | Failure::Call(_) => mark_read(refusal.response()),
     }
+}
+
+fn mark_read(mut response: Response<Bytes>) -> Response<Bytes> {
+    response.extensions_mut().insert(BodyRead);
+    response
 }
 
 /// Why a worker gave no answer.
@@ -66,29 +81,36 @@ pub(crate) async fn answer<B: Buf, E>(
 enum Failure {
     #[error(transparent)]
     Load(Arc<crate::workers::LoadFailure>),
-    #[error("the request body is longer than its limit `request_body` of {0}")]
-    BodyTooLarge(limits::ByteSize),
-    #[error("the request body stood still for longer than {0}")]
-    BodyTimeout(limits::TimeSpan),
-    #[error("the request body broke off")]
-    BodyBroken,
+    #[error(transparent)]
+    Body(#[from] BodyFailure),
     #[error(transparent)]
     Call(#[from] CallError),
+}
+
+/// Why a request body was not read to its end.
+#[derive(Debug, thiserror::Error)]
+enum BodyFailure {
+    #[error("the request body is longer than its limit `request_body` of {0}")]
+    TooLarge(limits::ByteSize),
+    #[error("the request body stood still for longer than {0}")]
+    TooSlow(limits::TimeSpan),
+    #[error("the request body broke off")]
+    Broken,
 }
 
 impl Failure {
     fn refusal(&self) -> Refusal {
         match self {
             Self::Load(_) => Refusal::Internal,
-            Self::BodyTooLarge(_) => Refusal::PayloadTooLarge,
-            Self::BodyTimeout(_) => Refusal::RequestTimeout,
-            Self::BodyBroken => Refusal::BadRequest,
+            Self::Body(BodyFailure::TooLarge(_)) => Refusal::PayloadTooLarge,
+            Self::Body(BodyFailure::TooSlow(_)) => Refusal::RequestTimeout,
+            Self::Body(BodyFailure::Broken) => Refusal::BadRequest,
             Self::Call(error) => match error {
                 CallError::Busy { .. } | CallError::Timeout { waiting: true, .. } => Refusal::Busy,
                 CallError::Timeout { waiting: false, .. } => Refusal::GatewayTimeout,
-                CallError::OutOfMemory { .. }
-                | CallError::Exit { .. }
-                | CallError::Trap { .. } => Refusal::Internal,
+                CallError::OutOfMemory { .. } | CallError::Exit { .. } | CallError::Trap { .. } => {
+                    Refusal::Internal
+                }
                 CallError::ResponseTooLarge { .. } | CallError::BadResponse(_) => {
                     Refusal::BadGateway
                 }
@@ -104,11 +126,22 @@ async fn call<B: Buf, E>(
     headers: HeaderMap,
     body: impl Stream<Item = Result<B, E>>,
 ) -> Result<WorkerResponse, Failure> {
-    let limit = app.workers.limits(target.worker).map_or(limits::ByteSize(0), |l| l.request_body);
+    let limit = app
+        .workers
+        .limits(target.worker)
+        .map_or(limits::ByteSize(0), |l| l.request_body);
     let body = collect(app, &headers, body, limit).await?;
     let worker = app.worker(target.worker).await.map_err(Failure::Load)?;
     let WorkerTarget { url, params, .. } = target;
-    Ok(worker.call(WorkerRequest { method, url, headers, body, params }).await?)
+    Ok(worker
+        .call(WorkerRequest {
+            method,
+            url,
+            headers,
+            body,
+            params,
+        })
+        .await?)
 }
 
 /// The whole body, refused as soon as it is known to be too long.
@@ -117,10 +150,12 @@ async fn collect<B: Buf, E>(
     headers: &HeaderMap,
     body: impl Stream<Item = Result<B, E>>,
     limit: limits::ByteSize,
-) -> Result<Bytes, Failure> {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+) -> Result<Bytes, BodyFailure> {
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit.0) {
-        return Err(Failure::BodyTooLarge(limit));
+        return Err(BodyFailure::TooLarge(limit));
     }
     let mut body = std::pin::pin!(body);
     let mut collected = BytesMut::new();
@@ -128,12 +163,12 @@ async fn collect<B: Buf, E>(
         let next = std::future::poll_fn(|context| body.as_mut().poll_next(context));
         let piece = match tokio::time::timeout(app.body_timeout, next).await {
             Ok(Some(Ok(piece))) => piece,
-            Ok(Some(Err(_))) => return Err(Failure::BodyBroken),
+            Ok(Some(Err(_))) => return Err(BodyFailure::Broken),
             Ok(None) => return Ok(collected.freeze()),
-            Err(_) => return Err(Failure::BodyTimeout(limits::TimeSpan(app.body_timeout))),
+            Err(_) => return Err(BodyFailure::TooSlow(limits::TimeSpan(app.body_timeout))),
         };
         if (collected.len() + piece.remaining()) as u64 > limit.0 {
-            return Err(Failure::BodyTooLarge(limit));
+            return Err(BodyFailure::TooLarge(limit));
         }
         bytes::BufMut::put(&mut collected, piece);
     }
@@ -141,7 +176,11 @@ async fn collect<B: Buf, E>(
 
 /// A worker's answer as it goes out.
 fn finish(answer: WorkerResponse) -> Response<Bytes> {
-    let WorkerResponse { status, mut headers, body } = answer;
+    let WorkerResponse {
+        status,
+        mut headers,
+        body,
+    } = answer;
     for name in &CONNECTION_FIELDS {
         headers.remove(name);
     }

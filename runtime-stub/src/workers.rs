@@ -54,7 +54,11 @@ pub enum LoadFailure {
 
 impl Workers {
     /// Checks what the workers were made for and reads their environment. Loads nothing yet.
-    pub(crate) fn prepare(meta: &Meta, over: &LimitOverrides, cores: u32) -> Result<Self, StartError> {
+    pub(crate) fn prepare(
+        meta: &Meta,
+        over: &LimitOverrides,
+        cores: u32,
+    ) -> Result<Self, StartError> {
         if !meta.workers.is_empty() {
             check_engine(meta)?;
         }
@@ -63,7 +67,11 @@ impl Workers {
             .iter()
             .map(|record| Slot::prepare(record, over, cores))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { host: OnceLock::new(), pool: pool_size(&meta.workers, &slots), slots })
+        Ok(Self {
+            host: OnceLock::new(),
+            pool: pool_size(&meta.workers, &slots),
+            slots,
+        })
     }
 
     /// The limits of a worker.
@@ -99,7 +107,13 @@ impl Workers {
         let start = || match Host::new(&self.pool) {
             Ok(host) => {
                 if host.allocation() == worker_host::Allocation::OnDemand {
-                    log::line("no_pool", &[("reason", &"too little address space; requests of workers take longer")]);
+                    log::line(
+                        "no_pool",
+                        &[(
+                            "reason",
+                            &"too little address space; requests of workers take longer",
+                        )],
+                    );
                 }
                 Ok(host)
             }
@@ -110,16 +124,25 @@ impl Workers {
 }
 
 impl Slot {
-    fn prepare(record: &WorkerRecord, over: &LimitOverrides, cores: u32) -> Result<Self, StartError> {
+    fn prepare(
+        record: &WorkerRecord,
+        over: &LimitOverrides,
+        cores: u32,
+    ) -> Result<Self, StartError> {
         let limits = over.or(record.limits).apply(WorkerLimits::default());
         let route = record.route.to_string();
         let settings = WorkerSettings {
             vars: environment(record)?,
             limits,
             concurrency: limits.concurrency_on(cores),
-            log: Arc::new(move |line| log::line("worker_log", &[("route", &route), ("line", &line)])),
+            log: Arc::new(move |line| {
+                log::line("worker_log", &[("route", &route), ("line", &line)])
+            }),
         };
-        Ok(Self { settings, loaded: OnceLock::new() })
+        Ok(Self {
+            settings,
+            loaded: OnceLock::new(),
+        })
     }
 }
 
@@ -133,7 +156,10 @@ fn check_engine(meta: &Meta) -> Result<(), StartError> {
         return Ok(());
     }
     Err(StartError::Engine {
-        found: format!("wasmtime {} ({}, settings {})", engine.wasmtime, engine.target, engine.settings),
+        found: format!(
+            "wasmtime {} ({}, settings {})",
+            engine.wasmtime, engine.target, engine.settings
+        ),
         expected: format!("wasmtime {WASMTIME_VERSION} ({here}, settings {SETTINGS_VERSION})"),
     })
 }
@@ -148,8 +174,11 @@ fn environment(record: &WorkerRecord) -> Result<Vec<(String, String)>, StartErro
             VarSource::Environment { variable, required } => match std::env::var(variable) {
                 Ok(value) => value,
                 Err(std::env::VarError::NotPresent) if !required => {
-                    let fields: [(&str, &dyn std::fmt::Display); 3] =
-                        [("variable", variable), ("worker", &record.source), ("read_as", &"")];
+                    let fields: [(&str, &dyn std::fmt::Display); 3] = [
+                        ("variable", variable),
+                        ("worker", &record.source),
+                        ("read_as", &""),
+                    ];
                     log::line("missing_variable", &fields);
                     String::new()
                 }
@@ -172,11 +201,25 @@ fn pool_size(records: &[WorkerRecord], slots: &[Slot]) -> PoolSize {
     let concurrency = || slots.iter().map(|slot| slot.settings.concurrency);
     let all = concurrency().fold(0u32, u32::saturating_add);
     let most = |of: fn(&WorkerRecord) -> u32| records.iter().map(of).max().unwrap_or(1);
-    let memory_bytes = slots.iter().map(|slot| slot.settings.limits.memory.0).max().unwrap_or(0);
-    let initial = records.iter().map(|record| record.needs.memory_bytes_initial).max().unwrap_or(0);
-    let tables = records.iter().map(|record| record.needs.table_elements_initial).max().unwrap_or(0);
+    let memory_bytes = slots
+        .iter()
+        .map(|slot| slot.settings.limits.memory.0)
+        .max()
+        .unwrap_or(0);
+    let initial = records
+        .iter()
+        .map(|record| record.needs.memory_bytes_initial)
+        .max()
+        .unwrap_or(0);
+    let tables = records
+        .iter()
+        .map(|record| record.needs.table_elements_initial)
+        .max()
+        .unwrap_or(0);
     PoolSize {
-        calls: all.min(CALLS_MAX.max(concurrency().max().unwrap_or(1))).max(1),
+        calls: all
+            .min(CALLS_MAX.max(concurrency().max().unwrap_or(1)))
+            .max(1),
         memories: most(|record| record.needs.memories),
         memory_bytes: memory_bytes.max(initial),
         tables: most(|record| record.needs.tables),
@@ -201,23 +244,30 @@ fn load_worker(
 }
 
 /// The native code of a worker, in pages of its own: decoded, or where the kernel has mapped it.
-#[expect(unsafe_code, reason = "the one place where the contents of a bundle are trusted")]
+#[expect(
+    unsafe_code,
+    reason = "the one place where the contents of a bundle are trusted"
+)]
 fn native_code(
     bundle: &Bundle,
     mapped: &'static [u8],
     record: &WorkerRecord,
 ) -> Result<NativeCode, LoadFailure> {
     let stored = bundle.code_bytes(&record.code)?;
-    let damage = Damage::NativeCode { offset: record.code.offset };
+    let damage = Damage::NativeCode {
+        offset: record.code.offset,
+    };
     if record.code.code_bytes > CODE_BYTES_MAX {
         return Err(damage.into());
     }
     let length = usize::try_from(record.code.code_bytes).map_err(|_| damage)?;
     let bytes = match record.code.compressed {
-        true => leak_pages(length, |pages| match zstd::bulk::decompress_to_buffer(&stored, pages) {
-            Ok(count) if count == length => Ok(()),
-            Ok(_) => Err(std::io::ErrorKind::InvalidData.into()),
-            Err(error) => Err(error),
+        true => leak_pages(length, |pages| {
+            match zstd::bulk::decompress_to_buffer(&stored, pages) {
+                Ok(count) if count == length => Ok(()),
+                Ok(_) => Err(std::io::ErrorKind::InvalidData.into()),
+                Err(error) => Err(error),
+            }
         })?,
         false => in_place(mapped, record, &stored)?,
     };
@@ -234,9 +284,18 @@ fn in_place(
     stored: &[u8],
 ) -> Result<&'static [u8], LoadFailure> {
     let start = usize::try_from(record.code.offset).unwrap_or(usize::MAX);
-    let there = mapped.get(start..).and_then(|rest| rest.get(..stored.len()));
+    let there = mapped
+        .get(start..)
+        .and_then(|rest| rest.get(..stored.len()));
     match there {
-        Some(bytes) if bytes.as_ptr().addr().is_multiple_of(rustix::param::page_size()) => Ok(bytes),
+        Some(bytes)
+            if bytes
+                .as_ptr()
+                .addr()
+                .is_multiple_of(rustix::param::page_size()) =>
+        {
+            Ok(bytes)
+        }
         _ => Ok(leak_pages(stored.len(), |pages| {
             pages.copy_from_slice(stored);
             Ok::<_, std::io::Error>(())

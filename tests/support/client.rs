@@ -22,13 +22,19 @@ impl Answer {
     pub fn field<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         let mut values = self.all(name);
         let first = values.next();
-        assert!(values.next().is_none(), "{name} stands more than once: {self:?}");
+        assert!(
+            values.next().is_none(),
+            "{name} stands more than once: {self:?}"
+        );
         first
     }
 
     /// The values of a field.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.fields.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.fields
+            .iter()
+            .filter(move |(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The body as text.
@@ -63,13 +69,22 @@ impl Connection {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, rest: Vec::new() })
+        Ok(Self {
+            stream,
+            rest: Vec::new(),
+        })
     }
 
     /// Sends a request and reads its answer. `host` is added unless it is among the fields, and
     /// `content-length` if there is a body and no `transfer-encoding`.
     #[track_caller]
-    pub fn request(&mut self, method: &str, path: &str, fields: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub fn request(
+        &mut self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         let mut head = format!("{method} {path} HTTP/1.1\r\n");
         let has = |name: &str| fields.iter().any(|(n, _)| n.eq_ignore_ascii_case(name));
         if !has("host") {
@@ -85,7 +100,8 @@ impl Connection {
         self.send(head.as_bytes()).unwrap();
         // The server may have refused, and closed, before it has read all of it.
         let _ = self.send(body);
-        self.answer(method).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+        self.answer(method)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
     /// Sends bytes as they are.
@@ -99,20 +115,30 @@ impl Connection {
         let head = String::from_utf8_lossy(&head).into_owned();
         let mut lines = head.trim_end().split("\r\n");
         let status_line = lines.next().unwrap_or_default();
-        let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let status = status_line
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok());
         let status = status.ok_or_else(|| io::Error::other(format!("no answer: {head:?}")))?;
         let fields: Vec<(String, String)> = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
             .collect();
-        let mut answer = Answer { status, fields, body: Vec::new() };
+        let mut answer = Answer {
+            status,
+            fields,
+            body: Vec::new(),
+        };
         if status == 100 {
             return self.answer(method);
         }
         if method == "HEAD" || matches!(status, 204 | 304) {
             return Ok(answer);
         }
-        answer.body = match (answer.field("transfer-encoding"), answer.field("content-length")) {
+        answer.body = match (
+            answer.field("transfer-encoding"),
+            answer.field("content-length"),
+        ) {
             (Some("chunked"), _) => self.chunks()?,
             (None, Some(length)) => self.exactly(length.parse().unwrap())?,
             _ => self.to_end()?,
@@ -143,7 +169,11 @@ impl Connection {
 
     fn until(&mut self, end: &[u8]) -> io::Result<Vec<u8>> {
         loop {
-            if let Some(at) = self.rest.windows(end.len()).position(|window| window == end) {
+            if let Some(at) = self
+                .rest
+                .windows(end.len())
+                .position(|window| window == end)
+            {
                 return Ok(self.rest.drain(..at + end.len()).collect());
             }
             self.more()?;

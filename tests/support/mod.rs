@@ -24,17 +24,43 @@ pub fn wws() -> Command {
     for name in ["HOST", "PORT", "WWS_HOST", "WWS_PORT", "SOURCE_DATE_EPOCH"] {
         command.env_remove(name);
     }
+    // Compiled workers are kept from one test to the next, but not among those of the user.
+    command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 
 /// A folder below the repository.
 pub fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .join(path)
 }
 
 /// Says that a test did not test something, past the harness, which would swallow it.
 pub fn skipped(what: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {what}");
+}
+
+/// `unshare` with options, as root in there; `None` where the machine does not allow it.
+pub fn unshare(options: &[&str]) -> Option<Command> {
+    let command = || {
+        let mut command = Command::new("unshare");
+        // The settings of whoever runs the tests are not those of the tests.
+        for name in ["HOST", "PORT", "WWS_HOST", "WWS_PORT", "SOURCE_DATE_EPOCH"] {
+            command.env_remove(name);
+        }
+        command.args(options);
+        if !rustix::process::geteuid().is_root() {
+            command.arg("--map-root-user");
+        }
+        command
+    };
+    command()
+        .arg("true")
+        .output()
+        .is_ok_and(|output| output.status.success())
+        .then(command)
 }
 
 /// The wasm of `tests/guests/NAME.wat`.
@@ -50,7 +76,9 @@ pub struct TestSite {
 impl TestSite {
     /// An empty site.
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// A site with an `index.html`.
@@ -93,7 +121,12 @@ impl TestSite {
     /// Bundles the site into `app`, whatever comes of it.
     pub fn try_bundle(&self, app: &Path, arguments: &[&str]) -> Output {
         let mut command = wws();
-        command.arg("bundle").arg(self.path()).arg("-o").arg(app).args(arguments);
+        command
+            .arg("bundle")
+            .arg(self.path())
+            .arg("-o")
+            .arg(app)
+            .args(arguments);
         // What takes long to make is not what these tests are about.
         if !arguments.contains(&"--level") {
             command.args(["--level", "fast"]);
@@ -108,7 +141,9 @@ impl TestSite {
         let output = self.try_bundle(&app.path(), arguments);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{stderr}");
-        let left: Vec<_> = fs::read_dir(app.path().parent().unwrap()).unwrap().collect();
+        let left: Vec<_> = fs::read_dir(app.path().parent().unwrap())
+            .unwrap()
+            .collect();
         assert!(left.is_empty(), "something was left behind: {left:?}");
         stderr
     }
@@ -116,7 +151,10 @@ impl TestSite {
     /// Serves the folder with `wws [PATH]`.
     pub fn serve(&self, arguments: &[&str]) -> RunningApp {
         let mut command = wws();
-        command.arg(self.path()).args(["--port", "0"]).args(arguments);
+        command
+            .arg(self.path())
+            .args(["--port", "0"])
+            .args(arguments);
         RunningApp::start(command)
     }
 
@@ -134,7 +172,9 @@ pub struct BundledApp {
 
 impl BundledApp {
     fn to_be() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// Where it is.
@@ -175,7 +215,13 @@ impl Lines {
         let filled = lines.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
-                filled.0.0.lock().unwrap().0.push(String::from_utf8_lossy(&line).into_owned());
+                filled
+                    .0
+                    .0
+                    .lock()
+                    .unwrap()
+                    .0
+                    .push(String::from_utf8_lossy(&line).into_owned());
                 filled.0.1.notify_all();
             }
             filled.0.0.lock().unwrap().1 = true;
@@ -227,13 +273,18 @@ impl RunningApp {
     pub fn start(command: Command) -> Self {
         match Self::try_start(command) {
             Ok(app) => app,
-            Err(Ended { status, log }) => panic!("it ended with {status}, and did not listen:\n{log}"),
+            Err(Ended { status, log }) => {
+                panic!("it ended with {status}, and did not listen:\n{log}")
+            }
         }
     }
 
     /// Runs a command until it says where it listens, or ends.
     pub fn try_start(mut command: Command) -> Result<Self, Ended> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = loop {
             match command.spawn() {
                 // What this process wrote, a child of another thread may still hold open.
@@ -244,10 +295,19 @@ impl RunningApp {
         let stdout = Lines::of(child.stdout.take().unwrap());
         let stderr = Lines::of(child.stderr.take().unwrap());
         let listening = |line: &str| {
-            line.strip_prefix("Listening on ")?.rsplit(':').next()?.parse().ok()
+            line.strip_prefix("Listening on ")?
+                .rsplit(':')
+                .next()?
+                .parse()
+                .ok()
         };
         let port = stdout.wait(listening);
-        let mut app = Self { child, port: port.unwrap_or(0), stdout, stderr };
+        let mut app = Self {
+            child,
+            port: port.unwrap_or(0),
+            stdout,
+            stderr,
+        };
         match port {
             Some(_) => Ok(app),
             None => Err(app.end()),
@@ -260,7 +320,10 @@ impl RunningApp {
         self.wait();
         let status = self.child.wait().unwrap();
         self.stderr.wait(|_| None::<()>);
-        Ended { status, log: self.log() }
+        Ended {
+            status,
+            log: self.log(),
+        }
     }
 
     /// The port that it listens on.
@@ -287,7 +350,13 @@ impl RunningApp {
 
     /// Any request on a new connection. A `content-length` is added for a body.
     #[track_caller]
-    pub fn request(&self, method: &str, path: &str, fields: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub fn request(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         self.connect().request(method, path, fields, body)
     }
 
@@ -310,14 +379,18 @@ impl RunningApp {
     /// Waits for a line on standard error that holds `part`, and gives it.
     #[track_caller]
     pub fn log_line(&self, part: &str) -> String {
-        let line = self.stderr.wait(|line| line.contains(part).then(|| line.to_owned()));
+        let line = self
+            .stderr
+            .wait(|line| line.contains(part).then(|| line.to_owned()));
         line.unwrap_or_else(|| panic!("no line with {part:?} in the log:\n{}", self.log()))
     }
 
     /// Sends a signal by its name, such as `TERM`.
     pub fn signal(&self, name: &str) {
-        let status =
-            Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().unwrap();
+        let status = Command::new("kill")
+            .args(["-s", name, &self.pid().to_string()])
+            .status()
+            .unwrap();
         assert!(status.success());
     }
 

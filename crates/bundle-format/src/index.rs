@@ -31,6 +31,10 @@ const ENTRY_BYTES: usize = 16;
 const CONTENT_BYTES: usize = 32;
 const VARIANT_BYTES: usize = 40;
 
+/// A content longer than this is also stored raw: a reader never has to decode more than this to
+/// answer a client that accepts no coding.
+pub const DECODED_BYTES_MAX: u64 = 4 << 20;
+
 /// The longest path that an entry can have.
 pub const PATH_BYTES_MAX: usize = u16::MAX as usize;
 

@@ -109,7 +109,8 @@ impl<'a> SitePath<'a> {
     #[must_use]
     pub fn without_prefix(&self, prefix: &str) -> Option<SitePath<'_>> {
         let rest = self.0.strip_prefix(prefix)?;
-        rest.starts_with('/').then_some(SitePath(Cow::Borrowed(rest)))
+        rest.starts_with('/')
+            .then_some(SitePath(Cow::Borrowed(rest)))
     }
 
     /// The segments between the slashes, none of them empty.
@@ -190,7 +191,10 @@ mod tests {
         #[track_caller]
         fn check(path: &str, prefix: &str, want: Option<&str>) {
             let path = SitePath::parse(path).unwrap();
-            assert_eq!(path.without_prefix(prefix).as_ref().map(SitePath::as_str), want);
+            assert_eq!(
+                path.without_prefix(prefix).as_ref().map(SitePath::as_str),
+                want
+            );
         }
         check("/p/a", "/p", Some("/a"));
         check("/p/", "/p", Some("/"));

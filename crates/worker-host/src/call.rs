@@ -1,10 +1,11 @@
 //! One request, one instance, one answer.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use limits::{ByteSize, TimeSpan, WorkerLimits};
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 use wasmtime::{ResourceLimiter, Store};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
@@ -136,42 +137,66 @@ impl Worker {
     pub async fn call(&self, request: WorkerRequest) -> Result<WorkerResponse, CallError> {
         let time = self.0.settings.limits.time;
         let begin = Instant::now();
-        let _permits = self.admit(time).await?;
-        let _ticking = self.0.host.ticker.start();
+        let permits = self.admit(time).await?;
+        let held = (permits, self.0.host.ticker.start());
         let left = time.0.saturating_sub(begin.elapsed());
-        let run = run_within(left, self.clone(), request);
+        let worker = self.clone();
+        let run = async move {
+            // Given back when the instance is gone, also where nobody waits for its answer any
+            // more: dropping this call only asks for the end of a guest that runs elsewhere.
+            let _held = held;
+            run_within(left, worker, request).await
+        };
         match self.0.host.busy.run(run).await {
             Some(result) => result,
-            None => Err(CallError::Timeout { limit: time, waiting: false }),
+            None => Err(CallError::Timeout {
+                limit: time,
+                waiting: false,
+            }),
         }
     }
 
     /// A place among this worker's requests, and one in the pool.
-    async fn admit(
-        &self,
-        time: TimeSpan,
-    ) -> Result<(SemaphorePermit<'_>, SemaphorePermit<'_>), CallError> {
-        let Loaded { permits, host, waiting, settings, .. } = &*self.0;
-        if let Ok(own) = permits.try_acquire()
-            && let Ok(place) = host.places.try_acquire()
+    async fn admit(&self, time: TimeSpan) -> Result<Permits, CallError> {
+        let Loaded {
+            permits,
+            host,
+            waiting,
+            settings,
+            ..
+        } = &*self.0;
+        if let Ok(own) = Arc::clone(permits).try_acquire_owned()
+            && let Ok(place) = Arc::clone(&host.places).try_acquire_owned()
         {
             return Ok((own, place));
         }
         let queue = settings.limits.queue;
-        let busy = CallError::Busy { running: settings.concurrency, waiting: queue };
-        let place = Waiting::count_in(waiting);
-        if place.number > queue {
+        let busy = CallError::Busy {
+            running: settings.concurrency,
+            waiting: queue,
+        };
+        let turn = Waiting::count_in(waiting);
+        if turn.number > queue {
             return Err(busy);
         }
-        let both = async { (permits.acquire().await, host.places.acquire().await) };
+        let both = async {
+            let own = Arc::clone(permits).acquire_owned().await?;
+            Ok((own, Arc::clone(&host.places).acquire_owned().await?))
+        };
         match tokio::time::timeout(time.0, both).await {
-            Ok((Ok(own), Ok(place))) => Ok((own, place)),
+            Ok(Ok(both)) => Ok(both),
             // The semaphores are never closed.
-            Ok(_) => Err(busy),
-            Err(_) => Err(CallError::Timeout { limit: time, waiting: true }),
+            Ok(Err::<_, AcquireError>(_)) => Err(busy),
+            Err(_) => Err(CallError::Timeout {
+                limit: time,
+                waiting: true,
+            }),
         }
     }
 }
+
+/// A place among a worker's requests, and one in the pool.
+type Permits = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 /// One request in the queue.
 struct Waiting<'w> {
@@ -203,7 +228,12 @@ async fn run_within(
 }
 
 async fn run(worker: Worker, request: WorkerRequest) -> Result<WorkerResponse, CallError> {
-    let Loaded { settings, host, program, .. } = &*worker.0;
+    let Loaded {
+        settings,
+        host,
+        program,
+        ..
+    } = &*worker.0;
     let limits = &settings.limits;
     let answer = Answer::new(answer_bytes_max(limits));
     let log = Log::new(settings.log.clone());
@@ -228,20 +258,37 @@ async fn run(worker: Worker, request: WorkerRequest) -> Result<WorkerResponse, C
     store.set_hostcall_fuel(HOSTCALL_BYTES);
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
-    WasiView::ctx(store.data_mut()).table.set_max_capacity(OPEN_RESOURCES_MAX);
+    WasiView::ctx(store.data_mut())
+        .table
+        .set_max_capacity(OPEN_RESOURCES_MAX);
 
-    let ended = execute(program, &mut store).await;
-    log.finish();
+    let ended = {
+        // A guest that is stopped has its last words logged too.
+        let _finish = FinishOnDrop(&log);
+        execute(program, &mut store).await
+    };
     if let Err(error) = ended {
         return Err(explain(&error, limits, &store.data().memory, &answer));
     }
-    let too_large = CallError::ResponseTooLarge { limit: limits.response_body };
-    let Some(output) = answer.take() else { return Err(too_large) };
+    let too_large = CallError::ResponseTooLarge {
+        limit: limits.response_body,
+    };
+    let Some(output) = answer.take() else {
+        return Err(too_large);
+    };
     let response = parse_response(&output)?;
     if response.body.len() > limits.response_body.as_usize() {
         return Err(too_large);
     }
     Ok(response)
+}
+
+struct FinishOnDrop<'l>(&'l Log);
+
+impl Drop for FinishOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
 }
 
 /// What the JSON of an answer may take, so that a body at its limit fits.
@@ -268,7 +315,13 @@ async fn execute(program: &Program, store: &mut Store<State>) -> wasmtime::Resul
         }
     };
     match result {
-        Err(error) if error.downcast_ref::<I32Exit>().is_some_and(|exit| exit.0 == 0) => Ok(()),
+        Err(error)
+            if error
+                .downcast_ref::<I32Exit>()
+                .is_some_and(|exit| exit.0 == 0) =>
+        {
+            Ok(())
+        }
         other => other,
     }
 }
@@ -281,17 +334,28 @@ fn explain(
     answer: &Answer,
 ) -> CallError {
     if answer.overflowed() {
-        return CallError::ResponseTooLarge { limit: limits.response_body };
+        return CallError::ResponseTooLarge {
+            limit: limits.response_body,
+        };
     }
     if let Some(asked) = memory.refused {
-        return CallError::OutOfMemory { limit: limits.memory, asked: ByteSize(asked as u64) };
+        return CallError::OutOfMemory {
+            limit: limits.memory,
+            asked: ByteSize(asked as u64),
+        };
     }
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
         return CallError::Exit { code: exit.0 };
     }
-    CallError::Trap { message: one_line(&format!("{error:#}")) }
+    CallError::Trap {
+        message: one_line(&format!("{error:#}")),
+    }
 }
 
 fn one_line(text: &str) -> String {
-    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("; ")
 }

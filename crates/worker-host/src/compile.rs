@@ -14,6 +14,9 @@ pub enum WasmKind {
     Worker(WorkerKind),
     /// A component that exports a `wasi:http` handler; the name of the export.
     HttpHandler(String),
+    /// A module with `_start` that imports nothing of WASI: a browser's, or a worker for another
+    /// host.
+    ForeignCommand,
     /// A module for some other host, such as a browser.
     Other,
 }
@@ -78,10 +81,14 @@ struct Found {
 impl Found {
     fn kind(self) -> WasmKind {
         let exports = |prefix: &str| {
-            self.component_exports.iter().find(|name| name.starts_with(prefix)).cloned()
+            self.component_exports
+                .iter()
+                .find(|name| name.starts_with(prefix))
+                .cloned()
         };
         if self.is_component {
-            if let Some(name) = exports("wasi:http/handler").or(exports("wasi:http/incoming-handler"))
+            if let Some(name) =
+                exports("wasi:http/handler").or(exports("wasi:http/incoming-handler"))
             {
                 return WasmKind::HttpHandler(name);
             }
@@ -90,10 +97,10 @@ impl Found {
                 None => WasmKind::Other,
             };
         }
-        // A browser's module can have a `_start` too; what it imports tells.
-        match self.start && (self.imports_wasi || !self.imports) {
-            true => WasmKind::Worker(WorkerKind::CoreCommand),
-            false => WasmKind::Other,
+        match (self.start, self.imports_wasi || !self.imports) {
+            (false, _) => WasmKind::Other,
+            (true, true) => WasmKind::Worker(WorkerKind::CoreCommand),
+            (true, false) => WasmKind::ForeignCommand,
         }
     }
 }
@@ -152,7 +159,9 @@ pub struct Compiler {
 impl Compiler {
     /// A compiler for `cpu`.
     pub fn new(cpu: Cpu) -> Result<Self, EngineError> {
-        Ok(Self { engine: compiling_engine(cpu)? })
+        Ok(Self {
+            engine: compiling_engine(cpu)?,
+        })
     }
 
     /// Compiles a worker, and links it for the test: what it imports must be there.
@@ -168,10 +177,19 @@ impl Compiler {
         let module = Module::from_binary(&self.engine, wasm).map_err(invalid)?;
         core_linker(&self.engine)
             .and_then(|linker| linker.instantiate_pre(&module).map(drop))
-            .map_err(|reason| CompileError::Imports { reason, available: CORE_IMPORTS })?;
+            .map_err(|reason| CompileError::Imports {
+                reason,
+                available: CORE_IMPORTS,
+            })?;
         let required = module.resources_required();
-        let needs = Needs { core_instances: 1, ..Needs::from(&required) };
-        Ok(Compiled { code: module.serialize().map_err(invalid)?, needs })
+        let needs = Needs {
+            core_instances: 1,
+            ..Needs::from(&required)
+        };
+        Ok(Compiled {
+            code: module.serialize().map_err(invalid)?,
+            needs,
+        })
     }
 
     fn compile_component(&self, wasm: &[u8]) -> Result<Compiled, CompileError> {
@@ -179,12 +197,25 @@ impl Compiler {
         let component = Component::from_binary(&self.engine, wasm).map_err(invalid)?;
         component_linker(&self.engine)
             .and_then(|linker| linker.instantiate_pre(&component).map(drop))
-            .map_err(|reason| CompileError::Imports { reason, available: COMPONENT_IMPORTS })?;
+            .map_err(|reason| CompileError::Imports {
+                reason,
+                available: COMPONENT_IMPORTS,
+            })?;
         // `None`: it imports components or modules, which no linker of ours offers.
-        let needs = component.resources_required().as_ref().map(Needs::from).unwrap_or_default();
+        let needs = component
+            .resources_required()
+            .as_ref()
+            .map(Needs::from)
+            .unwrap_or_default();
         let core_instances = core_instances(wasm).max(1);
         let code = component.serialize().map_err(invalid)?;
-        Ok(Compiled { code, needs: Needs { core_instances, ..needs } })
+        Ok(Compiled {
+            code,
+            needs: Needs {
+                core_instances,
+                ..needs
+            },
+        })
     }
 }
 
@@ -192,7 +223,10 @@ impl From<&wasmtime::ResourcesRequired> for Needs {
     fn from(required: &wasmtime::ResourcesRequired) -> Self {
         Self {
             memories: required.num_memories,
-            memory_bytes_initial: required.max_initial_memory_size.unwrap_or(0).saturating_mul(65536),
+            memory_bytes_initial: required
+                .max_initial_memory_size
+                .unwrap_or(0)
+                .saturating_mul(65536),
             tables: required.num_tables,
             table_elements_initial: required.max_initial_table_size.unwrap_or(0),
             core_instances: 1,
@@ -230,7 +264,7 @@ mod tests {
         );
         check(
             r#"(module (import "env" "log" (func)) (func (export "_start")))"#,
-            &WasmKind::Other,
+            &WasmKind::ForeignCommand,
         );
         check(r#"(module (func (export "main")))"#, &WasmKind::Other);
         check("(component)", &WasmKind::Other);
@@ -253,7 +287,10 @@ mod tests {
     #[test]
     fn other_files_are_refused() {
         assert!(matches!(inspect(b"MZ"), Err(InspectError::NotWasm)));
-        assert!(matches!(inspect(b"\0asm\x01\0\0\0\x01\xff"), Err(InspectError::Damaged(_))));
+        assert!(matches!(
+            inspect(b"\0asm\x01\0\0\0\x01\xff"),
+            Err(InspectError::Damaged(_))
+        ));
     }
 
     #[test]
@@ -261,8 +298,14 @@ mod tests {
         let wat = r#"(module (import "env" "missing" (func)) (func (export "_start")))"#;
         let compiler = Compiler::new(Cpu::Baseline).unwrap();
         let wasm = wat::parse_str(wat).unwrap();
-        let error = compiler.compile(WorkerKind::CoreCommand, &wasm).unwrap_err().to_string();
-        assert!(error.contains("env") && error.contains("missing"), "{error}");
+        let error = compiler
+            .compile(WorkerKind::CoreCommand, &wasm)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("env") && error.contains("missing"),
+            "{error}"
+        );
         assert!(error.contains("wasi_snapshot_preview1"), "{error}");
     }
 
@@ -270,7 +313,10 @@ mod tests {
     fn the_same_module_gives_the_same_code() {
         let wasm = wat::parse_str(r#"(module (memory 3) (func (export "_start")))"#).unwrap();
         let compile = || {
-            Compiler::new(Cpu::Baseline).unwrap().compile(WorkerKind::CoreCommand, &wasm).unwrap()
+            Compiler::new(Cpu::Baseline)
+                .unwrap()
+                .compile(WorkerKind::CoreCommand, &wasm)
+                .unwrap()
         };
         assert_eq!(compile(), compile());
         assert_eq!(compile().needs.memory_bytes_initial, 3 * 65536);

@@ -5,9 +5,7 @@
 
 use std::sync::Arc;
 
-use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
-};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::native_code::InPlace;
 
@@ -114,9 +112,19 @@ pub(crate) fn compiling_engine(cpu: Cpu) -> Result<Engine, EngineError> {
 
 /// x86-64-v2, beyond what every x86-64 has.
 #[cfg(feature = "compile")]
-#[expect(unsafe_code, reason = "cranelift's flags can only be set through an unsafe function")]
+#[expect(
+    unsafe_code,
+    reason = "cranelift's flags can only be set through an unsafe function"
+)]
 fn enable_baseline(config: &mut Config) {
-    for flag in ["has_cmpxchg16b", "has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"] {
+    for flag in [
+        "has_cmpxchg16b",
+        "has_sse3",
+        "has_ssse3",
+        "has_sse41",
+        "has_sse42",
+        "has_popcnt",
+    ] {
         // SAFETY: each flag only says that an instruction set may be used; it is recorded in the
         // compiled code, and a machine without it refuses to load that code.
         unsafe { config.cranelift_flag_enable(flag) };

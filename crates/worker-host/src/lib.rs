@@ -18,7 +18,9 @@ mod stdio;
 mod worker;
 
 pub use call::CallError;
-pub use engine::{Allocation, Cpu, EngineError, PoolSize, SETTINGS_VERSION, TARGET, WASMTIME_VERSION};
+pub use engine::{
+    Allocation, Cpu, EngineError, PoolSize, SETTINGS_VERSION, TARGET, WASMTIME_VERSION,
+};
 pub use native_code::{NativeCode, leak_pages};
 pub use protocol::{BadResponse, WorkerRequest, WorkerResponse, parse_response};
 pub use stdio::LogLine;

@@ -17,7 +17,10 @@ impl NativeCode {
     ///
     /// `bytes` must be unmodified output of the compiler of this crate, of any version: wasmtime
     /// refuses another version or other settings, but it cannot tell a forgery.
-    #[expect(unsafe_code, reason = "trust in machine code is claimed here, and only here")]
+    #[expect(
+        unsafe_code,
+        reason = "trust in machine code is claimed here, and only here"
+    )]
     pub unsafe fn assume_trusted(bytes: &'static [u8]) -> Self {
         Self { bytes }
     }
@@ -60,7 +63,10 @@ impl CustomCodeMemory for InPlace {
     }
 }
 
-#[expect(unsafe_code, reason = "wasmtime leaves the protection of foreign pages to its embedder")]
+#[expect(
+    unsafe_code,
+    reason = "wasmtime leaves the protection of foreign pages to its embedder"
+)]
 fn protect(
     start: *const u8,
     length: usize,

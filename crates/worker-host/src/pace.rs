@@ -43,7 +43,11 @@ pub(crate) struct Ticking(Arc<TickerState>);
 
 impl Ticker {
     pub(crate) fn new(engine: &Engine) -> Self {
-        Self { state: Arc::default(), thread: OnceLock::new(), engine: engine.weak() }
+        Self {
+            state: Arc::default(),
+            thread: OnceLock::new(),
+            engine: engine.weak(),
+        }
     }
 
     /// Counts a call in. The thread is started by the first one.
@@ -78,9 +82,15 @@ fn tick(state: &TickerState, engine: &EngineWeak) {
     let mut idle_ticks = 0;
     loop {
         thread::sleep(TICK);
-        let Some(engine) = engine.upgrade() else { return };
+        let Some(engine) = engine.upgrade() else {
+            return;
+        };
         engine.increment_epoch();
-        idle_ticks = if state.running.load(Ordering::SeqCst) > 0 { 0 } else { idle_ticks + 1 };
+        idle_ticks = if state.running.load(Ordering::SeqCst) > 0 {
+            0
+        } else {
+            idle_ticks + 1
+        };
         if idle_ticks >= IDLE_TICKS {
             idle_ticks = 0;
             state.asleep.store(true, Ordering::SeqCst);

@@ -50,6 +50,9 @@ pub struct WorkerResponse {
     pub body: Bytes,
 }
 
+/// The most header fields of an answer.
+const FIELDS_MAX: usize = 1000;
+
 /// Why what a worker wrote is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum BadResponse {
@@ -67,6 +70,12 @@ pub enum BadResponse {
     Header {
         /// Its name.
         name: String,
+    },
+    /// More than any client would read.
+    #[error("it answered with {found} header fields; an answer may have {FIELDS_MAX}")]
+    TooManyFields {
+        /// How many.
+        found: usize,
     },
     /// `"base64":true` over something else.
     #[error("it answered with \"base64\":true, but its data is not base64: {0}")]
@@ -102,9 +111,15 @@ pub fn parse_response(bytes: &[u8]) -> Result<WorkerResponse, BadResponse> {
         .ok()
         .filter(|status| (200..600).contains(&status.as_u16()))
         .ok_or(BadResponse::Status(output.status))?;
-    let mut headers = HeaderMap::with_capacity(output.headers.0.len() + 4);
+    let found = output.headers.0.len();
+    if found > FIELDS_MAX {
+        return Err(BadResponse::TooManyFields { found });
+    }
+    let mut headers = HeaderMap::with_capacity(found + 4);
     for (name, value) in &output.headers.0 {
-        let bad = || BadResponse::Header { name: name.clone().into_owned() };
+        let bad = || BadResponse::Header {
+            name: name.clone().into_owned(),
+        };
         let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
         let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| bad())?;
         headers.append(key, value);
@@ -113,7 +128,11 @@ pub fn parse_response(bytes: &[u8]) -> Result<WorkerResponse, BadResponse> {
         true => BASE64.decode(output.data.as_bytes())?.into(),
         false => Bytes::from(output.data.into_owned()),
     };
-    Ok(WorkerResponse { status, headers, body })
+    Ok(WorkerResponse {
+        status,
+        headers,
+        body,
+    })
 }
 
 #[derive(Serialize)]
@@ -128,7 +147,10 @@ struct Input<'r> {
     params: ParamsOut<'r>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -158,7 +180,13 @@ impl Serialize for HeadersOut<'_> {
 fn header_text(value: &HeaderValue) -> Cow<'_, str> {
     match std::str::from_utf8(value.as_bytes()) {
         Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(value.as_bytes().iter().map(|&byte| char::from(byte)).collect()),
+        Err(_) => Cow::Owned(
+            value
+                .as_bytes()
+                .iter()
+                .map(|&byte| char::from(byte))
+                .collect(),
+        ),
     }
 }
 
@@ -290,7 +318,12 @@ mod tests {
     #[test]
     fn nothing_of_a_request_is_lost() {
         let json = encode_request(&request(
-            &[("x-a", b"1"), ("x-b", "ä".as_bytes()), ("x-a", b"2"), ("x-c", b"\xe4")],
+            &[
+                ("x-a", b"1"),
+                ("x-b", "ä".as_bytes()),
+                ("x-a", b"2"),
+                ("x-c", b"\xe4"),
+            ],
             b"\xff\x00",
         ));
         let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
@@ -331,8 +364,14 @@ mod tests {
         check(r#"{"data":"x","status":101}"#, "status 101");
         check(r#"{"data":"x","status":70000}"#, "not the JSON");
         check(r#"{"data":"x","headers":{"a b":"c"}}"#, "\"a b\"");
-        check(r#"{"data":"x","headers":{"a":"b\r\nc: d"}}"#, "no valid field");
-        check(r#"{"data":"x","headers":{"a":1}}"#, "a string or a list of strings");
+        check(
+            r#"{"data":"x","headers":{"a":"b\r\nc: d"}}"#,
+            "no valid field",
+        );
+        check(
+            r#"{"data":"x","headers":{"a":1}}"#,
+            "a string or a list of strings",
+        );
         check(r#"{"data":"?","base64":true}"#, "not base64");
     }
 

@@ -33,7 +33,10 @@ struct AnswerState {
 
 impl Answer {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, state: Arc::default() }
+        Self {
+            limit,
+            state: Arc::default(),
+        }
     }
 
     /// What was written, or `None` if it was more than the limit.
@@ -50,7 +53,10 @@ impl Answer {
     fn push(&self, bytes: &[u8]) -> bool {
         let mut state = lock(&self.state);
         if state.overflowed || bytes.len() > self.limit - state.bytes.len() {
-            *state = AnswerState { bytes: BytesMut::new(), overflowed: true };
+            *state = AnswerState {
+                bytes: BytesMut::new(),
+                overflowed: true,
+            };
             return false;
         }
         state.bytes.extend_from_slice(bytes);
@@ -73,7 +79,10 @@ struct LogState {
 
 impl Log {
     pub(crate) fn new(line: LogLine) -> Self {
-        Self { line, state: Arc::default() }
+        Self {
+            line,
+            state: Arc::default(),
+        }
     }
 
     /// Logs what came after the last newline.
@@ -150,7 +159,9 @@ impl OutputStream for Answer {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         match self.push(&bytes) {
             true => Ok(()),
-            false => Err(StreamError::Trap(wasmtime::format_err!("the response is too large"))),
+            false => Err(StreamError::Trap(wasmtime::format_err!(
+                "the response is too large"
+            ))),
         }
     }
 
@@ -235,7 +246,9 @@ mod tests {
     fn logged(writes: &[&[u8]]) -> Vec<String> {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&lines);
-        let log = Log::new(Arc::new(move |line: &str| lock(&sink).push(line.to_owned())));
+        let log = Log::new(Arc::new(move |line: &str| {
+            lock(&sink).push(line.to_owned())
+        }));
         writes.iter().for_each(|bytes| log.push(bytes));
         log.finish();
         lock(&lines).clone()

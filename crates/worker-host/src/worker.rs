@@ -20,7 +20,7 @@ pub struct Host {
     engine: Engine,
     allocation: Allocation,
     /// As many as the pool has places.
-    pub(crate) places: Semaphore,
+    pub(crate) places: Arc<Semaphore>,
     pub(crate) ticker: Ticker,
     pub(crate) busy: BusyThreads,
     pub(crate) table_elements_max: usize,
@@ -73,7 +73,7 @@ pub(crate) struct Loaded {
     pub(crate) host: Arc<Host>,
     pub(crate) program: Program,
     pub(crate) settings: WorkerSettings,
-    pub(crate) permits: Semaphore,
+    pub(crate) permits: Arc<Semaphore>,
     pub(crate) waiting: AtomicU32,
 }
 
@@ -90,7 +90,7 @@ impl Host {
         Ok(Arc::new(Self {
             ticker: Ticker::new(&engine),
             busy: BusyThreads::default(),
-            places: Semaphore::new(size.calls as usize),
+            places: Arc::new(Semaphore::new(size.calls as usize)),
             table_elements_max: usize::try_from(size.table_elements).unwrap_or(usize::MAX),
             allocation,
             engine,
@@ -122,25 +122,33 @@ impl Worker {
         Ok(Self(Arc::new(Loaded {
             host: Arc::clone(host),
             program,
-            permits: Semaphore::new(settings.concurrency as usize),
+            permits: Arc::new(Semaphore::new(settings.concurrency as usize)),
             waiting: AtomicU32::new(0),
             settings,
         })))
     }
 }
 
-#[expect(unsafe_code, reason = "trust in machine code is spent here and in load_component")]
+#[expect(
+    unsafe_code,
+    reason = "trust in machine code is spent here and in load_component"
+)]
 fn load_core(engine: &Engine, code: NativeCode) -> Result<Program, LoadError> {
     // SAFETY: `code` is a NativeCode, so the compiler of this crate wrote these bytes and they live
     // unchanged for ever. wasmtime refuses another version or other settings with an error.
     let module = unsafe { Module::deserialize_raw(engine, code.bytes().into()) }
         .map_err(|reason| LoadError::Incompatible { reason })?;
     let linker = core_linker(engine).map_err(|reason| LoadError::Imports { reason })?;
-    let linked = linker.instantiate_pre(&module).map_err(|reason| LoadError::Imports { reason })?;
+    let linked = linker
+        .instantiate_pre(&module)
+        .map_err(|reason| LoadError::Imports { reason })?;
     Ok(Program::Core(linked))
 }
 
-#[expect(unsafe_code, reason = "trust in machine code is spent here and in load_core")]
+#[expect(
+    unsafe_code,
+    reason = "trust in machine code is spent here and in load_core"
+)]
 fn load_component(engine: &Engine, code: NativeCode) -> Result<Program, LoadError> {
     // SAFETY: as in `load_core`.
     let component = unsafe { Component::deserialize_raw(engine, code.bytes().into()) }
