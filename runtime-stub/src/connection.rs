@@ -9,8 +9,8 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -20,15 +20,16 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, Sleep};
 
 use crate::edge::Edge;
 use crate::log;
 use crate::settings::ConnectionLimits;
 
-/// The head of a request, URI and fields together; above it hyper answers 431.
-const HEAD_BYTES_MAX: usize = 32 << 10;
+/// The head of a request, URI and fields together. hyper answers 431 when it has so much and no
+/// end of it; a head of up to twice as much passes if its end comes in the same piece.
+const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// How every HTTP/2 connection begins (RFC 9113, 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -39,12 +40,49 @@ const STREAMS_MAX: u32 = 128;
 /// How long nothing is accepted when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// The connections of a server, and how they are told to end.
+#[derive(Default)]
+pub(crate) struct Connections {
+    graceful: GracefulShutdown,
+    ending: watch::Sender<bool>,
+    open: Arc<()>,
+}
+
+impl Connections {
+    /// Counts the connections that have sent something and are still there.
+    pub(crate) fn count(&self) -> impl Fn() -> usize + use<> {
+        let open = Arc::downgrade(&self.open);
+        move || open.strong_count()
+    }
+
+    /// Lets open requests end; connections without one are closed at once.
+    pub(crate) async fn end(self) {
+        self.ending.send_replace(true);
+        self.graceful.shutdown().await;
+    }
+
+    fn ticket(&self) -> Ticket {
+        Ticket {
+            watcher: self.graceful.watcher(),
+            ending: self.ending.subscribe(),
+            open: Arc::downgrade(&self.open),
+        }
+    }
+}
+
+/// What a connection holds of the server that it belongs to.
+struct Ticket {
+    watcher: Watcher,
+    ending: watch::Receiver<bool>,
+    open: Weak<()>,
+}
+
 /// Accepts connections until its future is dropped.
 pub(crate) async fn accept(
     listener: TcpListener,
     edge: Edge,
     limits: ConnectionLimits,
-    graceful: Arc<GracefulShutdown>,
+    connections: Arc<Connections>,
 ) -> Infallible {
     let places = Arc::new(Semaphore::new(limits.connections_max));
     let server = Arc::new(Server::new());
@@ -63,7 +101,7 @@ pub(crate) async fn accept(
                     edge,
                     server,
                     limits,
-                    graceful.watcher(),
+                    connections.ticket(),
                     place,
                 ));
             }
@@ -113,15 +151,24 @@ async fn serve(
     edge: Edge,
     server: Arc<Server>,
     limits: ConnectionLimits,
-    watcher: Watcher,
+    ticket: Ticket,
     _place: OwnedSemaphorePermit,
 ) {
+    let Ticket {
+        watcher,
+        mut ending,
+        open,
+    } = ticket;
     let open_requests = Arc::new(AtomicU32::new(0));
     let mut io = Timed::new(stream, limits, Arc::clone(&open_requests));
-    // A client that is gone, or too slow, before it has said what it speaks.
-    let Ok(is_http2) = io.sniff().await else {
-        return;
+    let sniffed = tokio::select! {
+        sniffed = io.sniff() => sniffed,
+        // At the end nobody waits for a client that has not said anything.
+        _ = ending.wait_for(|ending| *ending) => return,
     };
+    // A client that is gone, or too slow, before it has said what it speaks.
+    let Ok(is_http2) = sniffed else { return };
+    let _open = open.upgrade();
     let service = service_fn(move |request| {
         let open = OpenRequest::new(&open_requests);
         let edge = edge.clone();

@@ -5,12 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::{App, StartError};
-use crate::connection;
+use crate::connection::{self, Connections};
 use crate::edge::Edge;
 use crate::log;
 use crate::settings::Settings;
@@ -107,13 +106,13 @@ pub async fn serve(
         listening(address);
     }
     let loading = load_workers(Arc::clone(&app));
-    let graceful = Arc::new(GracefulShutdown::new());
+    let connections = Arc::new(Connections::default());
     let edge = Edge::new(app);
     let accepting = tokio::spawn(connection::accept(
         listener,
         edge,
         settings.connections,
-        Arc::clone(&graceful),
+        Arc::clone(&connections),
     ));
     tokio::select! {
         () = signals.next() => {}
@@ -121,7 +120,10 @@ pub async fn serve(
     }
     accepting.abort();
     let _ = accepting.await;
-    drain(graceful, settings.grace_period, signals).await;
+    // The accepting task held the only other one.
+    if let Some(connections) = Arc::into_inner(connections) {
+        drain(connections, settings.grace_period, signals).await;
+    }
     Ok(())
 }
 
@@ -135,20 +137,15 @@ async fn load_workers(app: Arc<App>) -> StartError {
 }
 
 /// Lets open requests end, until the grace period is over or a second signal comes.
-async fn drain(graceful: Arc<GracefulShutdown>, grace_period: Duration, mut signals: Signals) {
-    let Some(graceful) = Arc::into_inner(graceful) else {
-        return;
+async fn drain(connections: Connections, grace_period: Duration, mut signals: Signals) {
+    let open = connections.count();
+    let reason = tokio::select! {
+        () = connections.end() => return,
+        () = tokio::time::sleep(grace_period) => "the grace period is over",
+        () = signals.next() => "a second signal",
     };
-    let open = graceful.count();
-    tokio::select! {
-        () = graceful.shutdown() => {}
-        () = tokio::time::sleep(grace_period) => {
-            log::line("cut_off", &[("connections", &open), ("reason", &"the grace period is over")]);
-        }
-        () = signals.next() => {
-            log::line("cut_off", &[("connections", &open), ("reason", &"a second signal")]);
-        }
-    }
+    // What `connections` itself held of the count is gone with it.
+    log::line("cut_off", &[("connections", &open()), ("reason", &reason)]);
 }
 
 async fn listen(host: &str, port: u16) -> Result<TcpListener, ServeError> {
