@@ -1,5 +1,7 @@
 //! The real `wws`, the bundles it makes, and the apps they are: from outside, over loopback.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail where tests fail")]
+
 mod assets;
 mod bundle;
 mod examples;

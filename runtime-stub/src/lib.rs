@@ -20,6 +20,7 @@ pub mod mapped;
 mod refusal;
 pub mod serve;
 pub mod settings;
+mod timed_io;
 mod worker_call;
 mod workers;
 

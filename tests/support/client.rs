@@ -7,19 +7,19 @@ use super::PATIENCE;
 
 /// An answer, as it came.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// Of the status line.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Names in lower case, in the order in which they came.
-    pub fields: Vec<(String, String)>,
+    pub(crate) fields: Vec<(String, String)>,
     /// Without chunks.
-    pub body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     /// The value of a field that stands once; `None` if it does not stand at all.
     #[track_caller]
-    pub fn field<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+    pub(crate) fn field<'a>(&'a self, name: &'a str) -> Option<&'a str> {
         let mut values = self.all(name);
         let first = values.next();
         assert!(
@@ -30,7 +30,7 @@ impl Answer {
     }
 
     /// The values of a field.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.fields
             .iter()
             .filter(move |(n, _)| n == name)
@@ -38,20 +38,20 @@ impl Answer {
     }
 
     /// The body as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// Checks the status.
     #[track_caller]
-    pub fn assert_status(&self, status: u16) -> &Self {
+    pub(crate) fn assert_status(&self, status: u16) -> &Self {
         assert_eq!(self.status, status, "{self:?}");
         self
     }
 }
 
 /// A connection that is kept from one request to the next.
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     /// Read, but not yet part of an answer.
     rest: Vec<u8>,
@@ -60,12 +60,12 @@ pub struct Connection {
 impl Connection {
     /// Connects to a port of this machine.
     #[track_caller]
-    pub fn to(port: u16) -> Self {
+    pub(crate) fn to(port: u16) -> Self {
         Self::open(port).unwrap()
     }
 
     /// Connects to a port of this machine, if something listens there.
-    pub fn open(port: u16) -> io::Result<Self> {
+    pub(crate) fn open(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
@@ -78,7 +78,7 @@ impl Connection {
     /// Sends a request and reads its answer. `host` is added unless it is among the fields, and
     /// `content-length` if there is a body and no `transfer-encoding`.
     #[track_caller]
-    pub fn request(
+    pub(crate) fn request(
         &mut self,
         method: &str,
         path: &str,
@@ -105,12 +105,12 @@ impl Connection {
     }
 
     /// Sends bytes as they are.
-    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)
     }
 
     /// Reads an answer to a request with that method.
-    pub fn answer(&mut self, method: &str) -> io::Result<Answer> {
+    pub(crate) fn answer(&mut self, method: &str) -> io::Result<Answer> {
         let head = self.until(b"\r\n\r\n")?;
         let head = String::from_utf8_lossy(&head).into_owned();
         let mut lines = head.trim_end().split("\r\n");
@@ -141,13 +141,13 @@ impl Connection {
         ) {
             (Some("chunked"), _) => self.chunks()?,
             (None, Some(length)) => self.exactly(length.parse().unwrap())?,
-            _ => self.to_end()?,
+            _ => self.read_to_end()?,
         };
         Ok(answer)
     }
 
     /// Reads until the server closes the connection.
-    pub fn to_end(&mut self) -> io::Result<Vec<u8>> {
+    pub(crate) fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = std::mem::take(&mut self.rest);
         self.stream.read_to_end(&mut bytes)?;
         Ok(bytes)

@@ -9,16 +9,20 @@ use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
-pub use client::{Answer, Connection};
+use rustix::io::retry_on_intr;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+pub(crate) use client::{Answer, Connection};
 
 /// Nothing that a test waits for takes this long unless it never comes.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The `wws` that is tested.
-pub fn wws() -> Command {
+pub(crate) fn wws() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wws"));
     // The settings of whoever runs the tests are not those of the tests.
     for name in ["HOST", "PORT", "WWS_HOST", "WWS_PORT", "SOURCE_DATE_EPOCH"] {
@@ -30,7 +34,7 @@ pub fn wws() -> Command {
 }
 
 /// A folder below the repository.
-pub fn repository(path: &str) -> PathBuf {
+pub(crate) fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .unwrap()
@@ -38,12 +42,12 @@ pub fn repository(path: &str) -> PathBuf {
 }
 
 /// Says that a test did not test something, past the harness, which would swallow it.
-pub fn skipped(what: &str) {
+pub(crate) fn skipped(what: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {what}");
 }
 
 /// `unshare` with options, as root in there; `None` where the machine does not allow it.
-pub fn unshare(options: &[&str]) -> Option<Command> {
+pub(crate) fn unshare(options: &[&str]) -> Option<Command> {
     let command = || {
         let mut command = Command::new("unshare");
         // The settings of whoever runs the tests are not those of the tests.
@@ -64,30 +68,30 @@ pub fn unshare(options: &[&str]) -> Option<Command> {
 }
 
 /// The wasm of `tests/guests/NAME.wat`.
-pub fn guest(name: &str) -> Vec<u8> {
+pub(crate) fn guest(name: &str) -> Vec<u8> {
     wat::parse_file(repository(&format!("tests/guests/{name}.wat"))).unwrap()
 }
 
 /// A site in a folder of its own.
-pub struct TestSite {
+pub(crate) struct TestSite {
     folder: tempfile::TempDir,
 }
 
 impl TestSite {
     /// An empty site.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
     /// A site with an `index.html`.
-    pub fn with_index() -> Self {
+    pub(crate) fn with_index() -> Self {
         Self::new().file("index.html", "<h1>Home</h1>")
     }
 
     /// Adds a file.
-    pub fn file(self, name: &str, contents: impl AsRef<[u8]>) -> Self {
+    pub(crate) fn file(self, name: &str, contents: impl AsRef<[u8]>) -> Self {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, contents).unwrap();
@@ -95,22 +99,22 @@ impl TestSite {
     }
 
     /// Adds `tests/guests/GUEST.wat`, as wasm, under the name of a worker (without `.wasm`).
-    pub fn worker(self, name: &str, of_guest: &str) -> Self {
+    pub(crate) fn worker(self, name: &str, of_guest: &str) -> Self {
         self.file(&format!("{name}.wasm"), guest(of_guest))
     }
 
     /// The folder.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Bundles the site; it has to succeed.
-    pub fn bundle(&self) -> BundledApp {
+    pub(crate) fn bundle(&self) -> BundledApp {
         self.bundle_with(&[])
     }
 
     /// Bundles the site with more arguments; it has to succeed.
-    pub fn bundle_with(&self, arguments: &[&str]) -> BundledApp {
+    pub(crate) fn bundle_with(&self, arguments: &[&str]) -> BundledApp {
         let app = BundledApp::to_be();
         let output = self.try_bundle(&app.path(), arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -119,7 +123,7 @@ impl TestSite {
     }
 
     /// Bundles the site into `app`, whatever comes of it.
-    pub fn try_bundle(&self, app: &Path, arguments: &[&str]) -> Output {
+    pub(crate) fn try_bundle(&self, app: &Path, arguments: &[&str]) -> Output {
         let mut command = wws();
         command
             .arg("bundle")
@@ -136,7 +140,7 @@ impl TestSite {
 
     /// What `wws bundle` says when it refuses this site; it has to exit with 1 and write nothing.
     #[track_caller]
-    pub fn refusal(&self, arguments: &[&str]) -> String {
+    pub(crate) fn refusal(&self, arguments: &[&str]) -> String {
         let app = BundledApp::to_be();
         let output = self.try_bundle(&app.path(), arguments);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -149,7 +153,7 @@ impl TestSite {
     }
 
     /// Serves the folder with `wws [PATH]`.
-    pub fn serve(&self, arguments: &[&str]) -> RunningApp {
+    pub(crate) fn serve(&self, arguments: &[&str]) -> RunningApp {
         let mut command = wws();
         command
             .arg(self.path())
@@ -159,14 +163,14 @@ impl TestSite {
     }
 
     /// Runs a test on this site twice: as an app, and served as a folder.
-    pub fn both_ways(&self, test: impl Fn(&RunningApp)) {
+    pub(crate) fn both_ways(&self, test: impl Fn(&RunningApp)) {
         test(&self.bundle().start(&[]));
         test(&self.serve(&[]));
     }
 }
 
 /// An executable in a folder of its own.
-pub struct BundledApp {
+pub(crate) struct BundledApp {
     folder: tempfile::TempDir,
 }
 
@@ -178,19 +182,19 @@ impl BundledApp {
     }
 
     /// Where it is.
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("app")
     }
 
     /// A copy that a test can damage.
-    pub fn copy(&self) -> Self {
+    pub(crate) fn copy(&self) -> Self {
         let copy = Self::to_be();
         fs::copy(self.path(), copy.path()).unwrap();
         copy
     }
 
     /// A command that runs it on a free port.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.path());
         for name in ["HOST", "PORT", "WWS_HOST", "WWS_PORT"] {
             command.env_remove(name);
@@ -200,32 +204,39 @@ impl BundledApp {
     }
 
     /// Runs it; it has to come to listen.
-    pub fn start(&self, arguments: &[&str]) -> RunningApp {
+    pub(crate) fn start(&self, arguments: &[&str]) -> RunningApp {
         RunningApp::start(self.command(arguments))
     }
 }
 
 /// Lines that a process writes, as they come.
 #[derive(Clone, Default)]
-struct Lines(Arc<(Mutex<(Vec<String>, bool)>, Condvar)>);
+struct Lines(Arc<Written>);
+
+#[derive(Default)]
+struct Written {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    lines: Vec<String>,
+    ended: bool,
+}
 
 impl Lines {
     fn of(stream: impl std::io::Read + Send + 'static) -> Self {
         let lines = Self::default();
-        let filled = lines.clone();
-        std::thread::spawn(move || {
+        let written = Arc::clone(&lines.0);
+        thread::spawn(move || {
             for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
-                filled
-                    .0
-                    .0
-                    .lock()
-                    .unwrap()
-                    .0
-                    .push(String::from_utf8_lossy(&line).into_owned());
-                filled.0.1.notify_all();
+                let line = String::from_utf8_lossy(&line).into_owned();
+                written.state.lock().unwrap().lines.push(line);
+                written.changed.notify_all();
             }
-            filled.0.0.lock().unwrap().1 = true;
-            filled.0.1.notify_all();
+            written.state.lock().unwrap().ended = true;
+            written.changed.notify_all();
         });
         lines
     }
@@ -233,34 +244,34 @@ impl Lines {
     /// The first line that `wanted` picks, once it is there; `None` if the stream ends first.
     fn wait<T>(&self, wanted: impl Fn(&str) -> Option<T>) -> Option<T> {
         let end = Instant::now() + PATIENCE;
-        let mut state = self.0.0.lock().unwrap();
+        let mut state = self.0.state.lock().unwrap();
         loop {
-            if let Some(found) = state.0.iter().find_map(|line| wanted(line)) {
+            if let Some(found) = state.lines.iter().find_map(|line| wanted(line)) {
                 return Some(found);
             }
             let left = end.saturating_duration_since(Instant::now());
-            if state.1 || left.is_zero() {
+            if state.ended || left.is_zero() {
                 return None;
             }
-            state = self.0.1.wait_timeout(state, left).unwrap().0;
+            state = self.0.changed.wait_timeout(state, left).unwrap().0;
         }
     }
 
     fn all(&self) -> String {
-        self.0.0.lock().unwrap().0.join("\n")
+        self.0.state.lock().unwrap().lines.join("\n")
     }
 }
 
 /// How a process ended that was to listen.
 #[derive(Debug)]
-pub struct Ended {
-    pub status: ExitStatus,
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
     /// All that came on standard error.
-    pub log: String,
+    pub(crate) log: String,
 }
 
 /// An app that listens.
-pub struct RunningApp {
+pub(crate) struct RunningApp {
     child: Child,
     port: u16,
     stdout: Lines,
@@ -270,7 +281,7 @@ pub struct RunningApp {
 impl RunningApp {
     /// Runs a command until it says where it listens; it has to.
     #[track_caller]
-    pub fn start(command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
         match Self::try_start(command) {
             Ok(app) => app,
             Err(Ended { status, log }) => {
@@ -280,7 +291,7 @@ impl RunningApp {
     }
 
     /// Runs a command until it says where it listens, or ends.
-    pub fn try_start(mut command: Command) -> Result<Self, Ended> {
+    pub(crate) fn try_start(mut command: Command) -> Result<Self, Ended> {
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -316,7 +327,7 @@ impl RunningApp {
 
     /// Waits for the end, and for all that it said before.
     #[track_caller]
-    pub fn end(&mut self) -> Ended {
+    pub(crate) fn end(&mut self) -> Ended {
         self.wait();
         let status = self.child.wait().unwrap();
         self.stderr.wait(|_| None::<()>);
@@ -327,30 +338,30 @@ impl RunningApp {
     }
 
     /// The port that it listens on.
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// Its process.
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// A GET on a new connection.
     #[track_caller]
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.request("GET", path, &[], b"")
     }
 
     /// A GET with header fields.
     #[track_caller]
-    pub fn get_with(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) fn get_with(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
         self.request("GET", path, fields, b"")
     }
 
     /// Any request on a new connection. A `content-length` is added for a body.
     #[track_caller]
-    pub fn request(
+    pub(crate) fn request(
         &self,
         method: &str,
         path: &str,
@@ -362,23 +373,23 @@ impl RunningApp {
 
     /// A new connection.
     #[track_caller]
-    pub fn connect(&self) -> Connection {
+    pub(crate) fn connect(&self) -> Connection {
         Connection::to(self.port)
     }
 
     /// All that came on standard error so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.stderr.all()
     }
 
     /// All that came on standard output so far.
-    pub fn output(&self) -> String {
+    pub(crate) fn output(&self) -> String {
         self.stdout.all()
     }
 
     /// Waits for a line on standard error that holds `part`, and gives it.
     #[track_caller]
-    pub fn log_line(&self, part: &str) -> String {
+    pub(crate) fn log_line(&self, part: &str) -> String {
         let line = self
             .stderr
             .wait(|line| line.contains(part).then(|| line.to_owned()));
@@ -386,7 +397,7 @@ impl RunningApp {
     }
 
     /// Sends a signal by its name, such as `TERM`.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .args(["-s", name, &self.pid().to_string()])
             .status()
@@ -396,15 +407,24 @@ impl RunningApp {
 
     /// Waits for the end; gives the exit code.
     #[track_caller]
-    pub fn wait(&mut self) -> Option<i32> {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            assert!(Instant::now() < end, "it does not end:\n{}", self.log());
-            std::thread::yield_now();
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        if let Some(status) = self.child.try_wait().unwrap() {
+            return status.code();
         }
+        let process = WaitId::Pid(Pid::from_child(&self.child));
+        // Left to be reaped: until `child` does, its PID is no other process's, and may be killed.
+        let ends = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let (sender, ended) = mpsc::channel();
+        thread::spawn(move || {
+            let end = retry_on_intr(|| waitid(process.clone(), ends));
+            // Nobody hears it whose patience is over.
+            let _ = sender.send(end.map(drop));
+        });
+        match ended.recv_timeout(PATIENCE) {
+            Ok(result) => result.unwrap(),
+            Err(_) => panic!("it does not end:\n{}", self.log()),
+        }
+        self.child.wait().unwrap().code()
     }
 }
 

@@ -1,0 +1,352 @@
+//! A socket with time limits on all that a client can be slow with.
+//!
+//! hyper's own limit on reading a head also ends connections that are idle between two requests,
+//! and does not cover the bytes before it knows the version; so the limits are kept here, where
+//! every byte passes, and so is the look at the first bytes that tells the version.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use crate::settings::ConnectionLimits;
+
+/// How every HTTP/2 connection begins (RFC 9113, 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// While one of these lives the client waits for us, not we for the client.
+pub(crate) struct OpenRequest(Arc<AtomicU32>);
+
+impl OpenRequest {
+    pub(crate) fn new(count: &Arc<AtomicU32>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A socket that gives up on a client that is too slow.
+pub(crate) struct Timed<S> {
+    io: S,
+    limits: ConnectionLimits,
+    open_requests: Arc<AtomicU32>,
+    /// When the last bytes went either way.
+    active: Instant,
+    /// When the first byte of a head came that is not yet complete.
+    head_began: Option<Instant>,
+    /// When a write first had to wait.
+    write_waits_since: Option<Instant>,
+    /// In HTTP/2 the bytes that come are no head.
+    is_http2: bool,
+    /// Bytes that were read to tell the version, and are still to be given on.
+    sniffed: [u8; PREFACE.len()],
+    sniffed_left: std::ops::Range<usize>,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl<S> Timed<S> {
+    pub(crate) fn new(io: S, limits: ConnectionLimits, open_requests: Arc<AtomicU32>) -> Self {
+        let active = Instant::now();
+        // A client that has just connected is about to send its first head.
+        let timer = Box::pin(tokio::time::sleep_until(active + limits.header_timeout));
+        Self {
+            io,
+            limits,
+            open_requests,
+            active,
+            head_began: Some(active),
+            write_waits_since: None,
+            is_http2: false,
+            sniffed: [0; PREFACE.len()],
+            sniffed_left: 0..0,
+            timer,
+        }
+    }
+
+    /// When the client will have been too slow, if nothing comes before.
+    fn deadline(&self) -> Instant {
+        if let Some(since) = self.write_waits_since {
+            return since + self.limits.body_timeout;
+        }
+        if self.open_requests.load(Ordering::Relaxed) > 0 {
+            // The body of a request has a limit of its own, where it is read.
+            return Instant::now() + self.limits.idle_timeout;
+        }
+        match self.head_began {
+            Some(began) => began + self.limits.header_timeout,
+            None => self.active + self.limits.idle_timeout,
+        }
+    }
+
+    /// Ready when the client is too slow. The timer is set anew only when it fires.
+    fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        while self.timer.as_mut().poll(context).is_ready() {
+            let deadline = self.deadline();
+            if deadline <= Instant::now() {
+                return Poll::Ready(io::ErrorKind::TimedOut.into());
+            }
+            self.timer.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+
+    /// Makes the timer fire no later than the deadline; for deadlines that come nearer.
+    fn tighten(&mut self) {
+        let deadline = self.deadline();
+        if deadline < self.timer.deadline() {
+            self.timer.as_mut().reset(deadline);
+        }
+    }
+
+    fn after_read(&mut self) {
+        let now = Instant::now();
+        self.active = now;
+        let waits_for_head = self.open_requests.load(Ordering::Relaxed) == 0;
+        if !self.is_http2 && waits_for_head && self.head_began.is_none() {
+            self.head_began = Some(now);
+            self.tighten();
+        }
+    }
+
+    fn after_write(&mut self) {
+        self.active = Instant::now();
+        self.write_waits_since = None;
+        // What is being answered had a whole head; the next one begins with the next byte.
+        self.head_began = None;
+    }
+
+    fn written(
+        &mut self,
+        result: Poll<io::Result<usize>>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if result.is_ready() {
+            self.after_write();
+            return result;
+        }
+        if self.write_waits_since.is_none() {
+            self.write_waits_since = Some(Instant::now());
+            self.tighten();
+        }
+        self.poll_too_slow(context).map(Err)
+    }
+}
+
+impl<S: AsyncRead + Unpin> Timed<S> {
+    /// Reads as much as tells HTTP/2 from HTTP/1: the whole preface, or the first byte that is
+    /// another. The time for a head runs on meanwhile.
+    pub(crate) async fn sniff(&mut self) -> io::Result<bool> {
+        let mut sniffed = [0; PREFACE.len()];
+        let mut count = 0;
+        while count < PREFACE.len() && PREFACE.starts_with(&sniffed[..count]) {
+            match self.read(&mut sniffed[count..]).await? {
+                0 => break,
+                more => count += more,
+            }
+        }
+        self.sniffed = sniffed;
+        self.sniffed_left = 0..count;
+        self.is_http2 = sniffed == *PREFACE;
+        if self.is_http2 {
+            self.head_began = None;
+        }
+        Ok(self.is_http2)
+    }
+
+    /// Gives on what was sniffed; true if there was anything.
+    fn replay(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
+        let count = self.sniffed_left.len().min(buffer.remaining());
+        let start = self.sniffed_left.start;
+        buffer.put_slice(&self.sniffed[start..start + count]);
+        self.sniffed_left.start += count;
+        count > 0
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        // What comes after the sniffed bytes is read in the same call: a head that is given in two
+        // pieces makes hyper take a larger buffer, for as long as the connection lives.
+        let replayed = self.replay(buffer);
+        let before = buffer.filled().len();
+        if replayed && buffer.remaining() == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let result = Pin::new(&mut self.io).poll_read(context, buffer);
+        match result {
+            Poll::Ready(Ok(())) if buffer.filled().len() > before => {
+                self.after_read();
+                result
+            }
+            Poll::Pending if replayed => Poll::Ready(Ok(())),
+            Poll::Ready(_) => result,
+            Poll::Pending => self.poll_too_slow(context).map(Err),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write(context, bytes);
+        self.written(result, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.io).poll_write_vectored(context, pieces);
+        self.written(result, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+
+    const LIMITS: ConnectionLimits = ConnectionLimits {
+        header_timeout: Duration::from_secs(10),
+        body_timeout: Duration::from_secs(30),
+        idle_timeout: Duration::from_secs(75),
+        connections_max: 1,
+    };
+
+    fn connection() -> (DuplexStream, Timed<DuplexStream>, Arc<AtomicU32>) {
+        let (client, server) = duplex(16);
+        let open = Arc::new(AtomicU32::new(0));
+        (client, Timed::new(server, LIMITS, Arc::clone(&open)), open)
+    }
+
+    /// Reads until the connection is given up, and says after how many seconds.
+    async fn gives_up_after(io: &mut Timed<DuplexStream>) -> u64 {
+        let begin = Instant::now();
+        let mut bytes = [0; 16];
+        loop {
+            match io.read(&mut bytes).await {
+                Ok(_) => {}
+                Err(error) => {
+                    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+                    return begin.elapsed().as_secs();
+                }
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_says_nothing_is_given_the_time_of_a_head() {
+        let (_client, mut io, _) = connection();
+        assert_eq!(gives_up_after(&mut io).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_comes_byte_by_byte_gets_no_more_time_for_it() {
+        let (mut client, mut io, _) = connection();
+        tokio::spawn(async move {
+            while client.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        assert_eq!(gives_up_after(&mut io).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_sniffed_is_given_on_in_one_piece_with_the_rest() {
+        #[track_caller]
+        fn check(told: bool, sent: &[u8], want: bool) {
+            assert_eq!(told, want, "{:?}", String::from_utf8_lossy(sent));
+        }
+        for (sent, want) in [
+            (&PREFACE[..], true),
+            (b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", false),
+            (b"PRINT / HTTP/1.1\r\nhost: a\r\n\r\n", false),
+            (b"P", false),
+        ] {
+            let (mut client, server) = duplex(64);
+            let mut io = Timed::new(server, LIMITS, Arc::default());
+            client.write_all(sent).await.unwrap();
+            if sent.len() == 1 {
+                drop(client);
+            }
+            check(io.sniff().await.unwrap(), sent, want);
+            let mut bytes = [0; 64];
+            let count = io.read(&mut bytes).await.unwrap();
+            assert_eq!(&bytes[..count], sent);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn half_a_preface_gets_no_more_time_than_a_head() {
+        let (mut client, server) = duplex(64);
+        let mut io = Timed::new(server, LIMITS, Arc::default());
+        client.write_all(&PREFACE[..20]).await.unwrap();
+        let begin = Instant::now();
+        assert_eq!(
+            io.sniff().await.unwrap_err().kind(),
+            io::ErrorKind::TimedOut
+        );
+        assert_eq!(begin.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn between_two_requests_the_longer_idle_time_holds() {
+        let (mut client, mut io, _) = connection();
+        client.write_all(b"GET").await.unwrap();
+        io.read_exact(&mut [0; 3]).await.unwrap();
+        io.write_all(b"200").await.unwrap();
+        assert_eq!(gives_up_after(&mut io).await, 75);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_a_request_is_answered_the_client_may_be_silent() {
+        let (mut client, mut io, open) = connection();
+        client.write_all(b"GET").await.unwrap();
+        io.read_exact(&mut [0; 3]).await.unwrap();
+        let request = OpenRequest::new(&open);
+        let silent = tokio::time::timeout(Duration::from_secs(1000), gives_up_after(&mut io));
+        assert!(silent.await.is_err());
+        drop(request);
+        assert!(gives_up_after(&mut io).await <= 75);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_is_given_up() {
+        let (_client, mut io, _) = connection();
+        let begin = Instant::now();
+        let error = io.write_all(&[0; 100]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(begin.elapsed().as_secs(), 30);
+    }
+}

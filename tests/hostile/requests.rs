@@ -1,0 +1,254 @@
+//! Paths, heads and fields that are wrong or too large.
+
+use super::{answers_until_closed, assert_alive, raw, site, start};
+use crate::support::RunningApp;
+
+/// Stands in files that no answer may hold.
+const SECRET: &str = "SECRET";
+
+/// Segments that mean the folder above, to somebody.
+const UPWARDS: &str = r"
+    .. ../.. %2e%2e %2E%2E %2e. .%2e ..%2f.. ..%2F %2e%2e%2f %2e%2e%2fx
+    ..%5c ..%5C.. ..\ %5c.. ..\..\ ..%00 %00 ..%252f %252e%252e %252e%252e%252f ..%255c
+    %c0%ae%c0%ae %c0%ae. %e0%80%ae%e0%80%ae ..%c0%af ..%c1%9c %uff0e%uff0e %ff%fe
+    ..; ..;x . %2e .... .../ % %2 %zz
+";
+
+const SURROUNDINGS: [(&str, &str); 4] = [
+    ("/", "/etc/passwd"),
+    ("/docs/", "/.env"),
+    ("/docs/", "/index.html"),
+    ("/", ""),
+];
+
+const TARGETS: &str = r"
+    /.env /%2eenv //.env /./.env /docs/.htpasswd /docs/%2ehtpasswd /about%00 /about%0a /about\
+    //etc/passwd ///etc/passwd /%2fetc/passwd /etc/passwd /C:\boot.ini /proc/self/environ
+    /file:///etc/passwd file:///etc/passwd ../etc/passwd etc/passwd * /index.html%00.txt
+    http://a/../etc/passwd http://a/%2e%2e/.env http://a/etc/passwd http://a/..%2fetc/passwd
+    /..?/../etc/passwd
+";
+
+#[test]
+fn no_path_leads_out_of_the_bundle() {
+    #[track_caller]
+    fn check(app: &RunningApp, target: &[u8]) {
+        let answer = raw(
+            app,
+            &[b"GET ", target, b" HTTP/1.1\r\nhost: a\r\n\r\n"].concat(),
+        );
+        let target = String::from_utf8_lossy(target);
+        assert!(matches!(answer.status, 400 | 404), "{target}: {answer:?}");
+        let text = answer.text();
+        assert!(
+            !text.contains("root:") && !text.contains(SECRET),
+            "{target}: {text}"
+        );
+    }
+    let site = site().file(".env", SECRET).file("docs/.htpasswd", SECRET);
+    site.both_ways(|app| {
+        for up in UPWARDS.split_whitespace() {
+            for (before, after) in SURROUNDINGS {
+                check(app, format!("{before}{up}{after}").as_bytes());
+            }
+            check(
+                app,
+                format!("/{}etc/passwd", format!("{up}/").repeat(12)).as_bytes(),
+            );
+        }
+        for target in TARGETS.split_whitespace() {
+            check(app, target.as_bytes());
+        }
+        for target in [
+            &b"/\0"[..],
+            b"/a\0b",
+            b"/\xc0\xae\xc0\xae/.env",
+            b"/\xff",
+            b"/..\xc0\xafetc/passwd",
+        ] {
+            check(app, target);
+        }
+        assert_alive(app);
+    });
+}
+
+#[test]
+fn an_absolute_target_is_read_like_its_path() {
+    let app = start(&[]);
+    let check = |target: &str, status: u16| {
+        let request = format!("GET {target} HTTP/1.1\r\nhost: a\r\n\r\n");
+        raw(&app, request.as_bytes()).assert_status(status);
+    };
+    check("http://localhost/docs/", 200);
+    check("http://elsewhere.example/about?q", 200);
+    check("http://localhost", 200);
+    check("https://localhost/nothing", 404);
+}
+
+#[test]
+fn a_head_that_is_too_large_is_refused() {
+    #[track_caller]
+    fn check(app: &RunningApp, target: &str, fields: &str, want: &[u16]) {
+        let request = format!("GET {target} HTTP/1.1\r\nhost: a\r\n{fields}\r\n");
+        let answer = raw(app, request.as_bytes());
+        assert!(
+            want.contains(&answer.status),
+            "{}, wanted {want:?}",
+            answer.status
+        );
+        assert_alive(app);
+    }
+    let app = start(&[]);
+    let value = |bytes: usize| format!("x: {}\r\n", "v".repeat(bytes));
+    let path = |bytes: usize| format!("/{}", "p".repeat(bytes));
+    let query = |bytes: usize| format!("/?{}", "q".repeat(bytes));
+    check(&app, "/", &value(16_000), &[200]);
+    check(&app, "/", &"x: y\r\n".repeat(90), &[200]);
+    check(&app, &query(16_000), "", &[200]);
+    check(&app, &path(16_000), "", &[404]);
+    check(&app, "/", &value(40_000), &[431]);
+    check(&app, "/", &value(1_000_000), &[431]);
+    check(&app, "/", &value(1000).repeat(60), &[431]);
+    check(&app, "/", &"x: y\r\n".repeat(1000), &[431]);
+    check(&app, &path(40_000), "", &[414, 431]);
+    check(&app, &path(1_000_000), "", &[414, 431]);
+    check(&app, &query(70_000), "", &[414, 431]);
+    check(&app, &format!("/{}", "a/".repeat(30_000)), "", &[414, 431]);
+}
+
+#[test]
+fn what_is_no_request_gets_400_and_the_connection_is_closed() {
+    #[track_caller]
+    fn check(app: &RunningApp, bytes: &[u8]) {
+        let mut connection = app.connect();
+        let _ = connection.send(bytes);
+        let text = String::from_utf8_lossy(bytes);
+        let answers = answers_until_closed(&mut connection);
+        let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+        assert_eq!(statuses, [400], "{text:?}");
+        assert_alive(app);
+    }
+    let app = start(&[]);
+    check(&app, b"hello\r\n\r\n");
+    check(&app, b"GET\r\n\r\n");
+    check(&app, b"GET /\r\n\r\n");
+    check(&app, b"GET / HTTP/1.1 x\r\nhost: a\r\n\r\n");
+    check(&app, b"GET  / HTTP/1.1\r\nhost: a\r\n\r\n");
+    check(&app, b"GET /a b HTTP/1.1\r\nhost: a\r\n\r\n");
+    check(&app, b"GET / HTTP/9.9\r\nhost: a\r\n\r\n");
+    check(&app, b"GET / HTTP/2.0\r\nhost: a\r\n\r\n");
+    check(&app, b"GET / http/1.1\r\nhost: a\r\n\r\n");
+    check(&app, b"G\xffT / HTTP/1.1\r\nhost: a\r\n\r\n");
+    check(
+        &app,
+        b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\r\n\r\n",
+    );
+    check(
+        &app,
+        b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03 a TLS client hello in the clear",
+    );
+    check(&app, b"GET / HTTP/1.1\r\nhost: a\r\nno colon\r\n\r\n");
+    check(&app, b"GET / HTTP/1.1\r\nhost : a\r\n\r\n");
+    check(
+        &app,
+        b"GET / HTTP/1.1\r\nhost: a\r\nx: a\r\n folded\r\n\r\n",
+    );
+    check(&app, b"GET / HTTP/1.1\r\nhost: a\r\nx: a\0b\r\n\r\n");
+    check(&app, b"GET / HTTP/1.1\r\nhost: a\r\nx: a\rb\r\n\r\n");
+    check(&app, b"GET / HTTP/1.1\r\nhost: a\r\n: x\r\n\r\n");
+}
+
+#[test]
+fn http_1_1_needs_one_host() {
+    let app = start(&[]);
+    let check = |head: &str, status: u16| {
+        raw(&app, format!("{head}\r\n\r\n").as_bytes()).assert_status(status);
+    };
+    check("GET / HTTP/1.1", 400);
+    check("GET / HTTP/1.1\r\nhost: a\r\nhost: a", 400);
+    check("GET / HTTP/1.1\r\nhost: a\r\nHost: b", 400);
+    check("GET http://a/ HTTP/1.1", 400);
+    check("OPTIONS * HTTP/1.1", 400);
+    check("GET / HTTP/1.1\r\nhost:", 200);
+    check("GET / HTTP/1.1\r\nHOST: a", 200);
+    check("GET / HTTP/1.0", 200);
+    check("GET /docs/ HTTP/1.0\r\nhost: a", 200);
+}
+
+#[test]
+fn http_1_0_closes_after_its_answer_unless_asked_not_to() {
+    let app = start(&[]);
+    let mut connection = app.connect();
+    for last in ["connection: keep-alive\r\n", ""] {
+        connection
+            .send(format!("GET / HTTP/1.0\r\n{last}\r\n").as_bytes())
+            .unwrap();
+        connection.answer("GET").unwrap().assert_status(200);
+    }
+    assert!(connection.read_to_end().unwrap().is_empty());
+}
+
+const CONDITIONS: &str = "range accept-encoding if-none-match if-modified-since \
+    if-unmodified-since if-range accept cookie connection";
+
+const GARBAGE: [&[u8]; 8] = [
+    b"\x80\xff\xfe",
+    b"\"",
+    b"",
+    b",,;;=,,",
+    b"W/ bytes",
+    b"\xf0\x9f\xa6\x80",
+    b"-1",
+    b"br;q=nan",
+];
+
+#[test]
+fn fields_that_make_no_sense_are_as_if_they_were_not_there() {
+    #[track_caller]
+    fn check(app: &RunningApp, fields: &[&[u8]]) {
+        let request = [
+            b"GET /about HTTP/1.1\r\nhost: a\r\n",
+            &fields.concat()[..],
+            b"\r\n",
+        ];
+        let answer = raw(app, &request.concat());
+        answer.assert_status(200);
+        assert_eq!(
+            answer.text(),
+            "about",
+            "{}",
+            String::from_utf8_lossy(&fields.concat())
+        );
+    }
+    let app = start(&[]);
+    for garbage in GARBAGE {
+        for name in CONDITIONS.split_whitespace() {
+            check(&app, &[name.as_bytes(), b": ", garbage, b"\r\n"]);
+        }
+    }
+    let many = b"gzip;q=0.5,".repeat(2000);
+    check(&app, &[b"accept-encoding: ", &many, b"\r\n"]);
+    check(
+        &app,
+        &[b"if-none-match: ", &b"\"x\",".repeat(5000), b"\r\n"],
+    );
+    check(&app, &[b"range: bytes=", &b"0-,".repeat(5000), b"\r\n"]);
+    check(
+        &app,
+        &[b"if-modified-since: Thu, 99 Foo 2099 99:99:99 GMT\r\n"],
+    );
+    check(
+        &app,
+        &[b"upgrade: h2c\r\nconnection: upgrade, http2-settings\r\nhttp2-settings: AAA\r\n"],
+    );
+    check(
+        &app,
+        &[b"x-forwarded-host: evil\r\nx-original-url: /.env\r\nx-rewrite-url: /.env\r\n"],
+    );
+    // A condition that nothing can fulfil does not hold.
+    let answer = raw(
+        &app,
+        b"GET /about HTTP/1.1\r\nhost: a\r\nif-match: garbage\r\n\r\n",
+    );
+    answer.assert_status(412);
+}

@@ -1,0 +1,233 @@
+//! What `wws bundle` refuses, and in which words.
+
+use super::check_refusal;
+use crate::support::{TestSite, guest};
+
+#[test]
+fn an_import_that_nothing_offers_is_named_with_what_there_is() {
+    let missing = ["env", "missing_function", "wasi_snapshot_preview1"];
+    #[track_caller]
+    fn check(of_guest: &str, want: &[&str]) {
+        let site = TestSite::new().worker("api/w", of_guest);
+        check_refusal(&site, &[&["api/w.wasm"], want].concat());
+    }
+    check("imports_wasi_and_env", &missing);
+    check(
+        "component_imports",
+        &["example:storage/shelf@1.2.3", "wasi:cli/command"],
+    );
+    // In a project every module is meant to be a worker, whatever it imports.
+    check("imports_env", &missing);
+}
+
+#[test]
+fn a_file_that_is_no_worker_is_refused_with_what_to_do() {
+    #[track_caller]
+    fn check(wasm: &[u8], want: &[&str]) {
+        let site = TestSite::new()
+            .file("api/w.wasm", wasm)
+            .worker("api/good", "hello");
+        check_refusal(&site, &[&["api/w.wasm"], want].concat());
+    }
+    let hello = guest("hello");
+    let advice = "--ignore";
+    check(
+        &guest("no_start"),
+        &["_start", "wasi:cli/run", "public/", advice],
+    );
+    check(b"<html>", &["no WebAssembly", advice]);
+    check(b"", &["no WebAssembly", advice]);
+    check(&hello[..hello.len() / 2], &["damaged", advice]);
+    check(&hello[..hello.len() - 1], &["damaged", advice]);
+    check(
+        &guest("component_http"),
+        &["wasi:http/incoming-handler@0.2.0", "not supported", advice],
+    );
+    // Whole in its sections, but its code is not valid: it leaves nothing where it has to leave i32.
+    let invalid = b"\0asm\x01\0\0\0\x01\x08\x02\x60\0\0\x60\0\x01\x7f\x03\x03\x02\0\x01\
+        \x07\x0a\x01\x06_start\0\0\x0a\x07\x02\x02\0\x0b\x02\0\x0b";
+    check(invalid, &["does not compile"]);
+}
+
+#[test]
+fn two_workers_that_would_answer_the_same_paths_are_named() {
+    #[track_caller]
+    fn check(a: &str, b: &str) {
+        let site = TestSite::new().worker(a, "hello").worker(b, "hello");
+        check_refusal(
+            &site,
+            &[&format!("{a}.wasm"), &format!("{b}.wasm"), "rename"],
+        );
+    }
+    check("a", "a/index");
+    check("[a]", "[b]");
+    check("[a]", "[b]/index");
+    check("x/[...a]", "x/[...b]");
+    check("[a]/x", "[b]/x");
+    check("[a]/x", "y/[b]");
+}
+
+#[test]
+fn a_name_that_is_no_route_is_refused() {
+    #[track_caller]
+    fn check(name: &str, want: &[&str]) {
+        let site = TestSite::new().worker(name, "hello");
+        check_refusal(&site, &[&[format!("{name}.wasm").as_str()], want].concat());
+    }
+    check("x[a]", &["[name]"]);
+    check("[]", &["[name]"]);
+    check("[...a]/b", &["[...a]"]);
+    check("[a]/[a]", &["[a]", "twice"]);
+}
+
+#[test]
+fn a_mistake_in_toml_is_named_with_line_and_column() {
+    #[track_caller]
+    fn check(toml: &str, want: &[&str]) {
+        let site = TestSite::new()
+            .worker("api/w", "hello")
+            .file("api/w.toml", toml);
+        check_refusal(&site, want);
+    }
+    check("name = \"a\"\nversion = \n", &["api/w.toml:2:"]);
+    check("[limits\n", &["api/w.toml:1:"]);
+    check(
+        "name = 'a'\nnmae = 1\n",
+        &["api/w.toml:2:1:", "\"nmae\"", "\"name\""],
+    );
+    check(
+        "[limits]\n  tme = '1s'\n",
+        &["api/w.toml:2:3:", "\"tme\"", "\"time\""],
+    );
+    check(
+        "[limits]\ntime = 30\n",
+        &["api/w.toml:2:8:", "\"30s\"", "integer"],
+    );
+    check("[limits]\ntime = '30'\n", &["api/w.toml:2:8:", "unit"]);
+    check(
+        "[limits]\nmemory = '1B'\n",
+        &["api/w.toml:2:10:", "64KiB", "4GiB"],
+    );
+    check(
+        "[limits]\nqueue = '1'\n",
+        &["api/w.toml:2:9:", "integer", "string"],
+    );
+    check("[vars]\nA = 1\n", &["api/w.toml:2:5:", "string", "integer"]);
+    check("vars = 'x'\n", &["api/w.toml:1:8:", "table", "[vars]"]);
+    check("[vars]\nA = '$not a name'\n", &["api/w.toml:2:5:", "$NAME"]);
+    let later = "not supported in this version";
+    check(
+        "[data.kv]\nnamespace = 'a'\n",
+        &["api/w.toml:1:7:", "[data.kv]", later],
+    );
+    check(
+        "[[folders]]\nfrom = 'a'\nto = '/a'\n",
+        &["api/w.toml:1:3:", "[[folders]]", later],
+    );
+    let http = "name = 'a'\n[features.http_requests]\nallowed_hosts = []\n";
+    check(
+        http,
+        &["api/w.toml:2:11:", "[features.http_requests]", later],
+    );
+    check(
+        "[worker]\nreuse = 100\n",
+        &["api/w.toml:1:2:", "[worker]", later],
+    );
+    check(
+        "limits.outbound_time = '10s'\n",
+        &["api/w.toml:1:8:", "outbound_time", later],
+    );
+}
+
+#[test]
+fn a_key_of_the_site_that_is_not_supported_is_named() {
+    #[track_caller]
+    fn check(toml: &str, want: &[&str]) {
+        check_refusal(&TestSite::with_index().file("wws.toml", toml), want);
+    }
+    let later = "not supported in this version";
+    check("[site]\nspa = true\n", &["wws.toml:1:2:", "[site]", later]);
+    check(
+        "[limits]\n[cors]\norigins = []\n",
+        &["wws.toml:2:2:", "[cors]", later],
+    );
+    check(
+        "[workers]\nscripts = []\n",
+        &["wws.toml:1:2:", "[workers]", later],
+    );
+    check("[sight]\n", &["wws.toml:1:2:", "\"sight\"", "limits"]);
+    check("[limits]\ntime = 'soon'\n", &["wws.toml:2:8:"]);
+}
+
+#[test]
+fn what_other_hosts_and_older_versions_do_is_refused_where_it_is_not_done() {
+    #[track_caller]
+    fn check(site: TestSite, file: &str) {
+        let site = site.file(file, "x");
+        check_refusal(&site, &[file, "in this version of wws", "--ignore"]);
+        // What is advised helps.
+        site.bundle_with(&["--ignore", file]);
+    }
+    let project = || TestSite::new().worker("api/hello", "hello");
+    check(TestSite::with_index(), "_headers");
+    check(TestSite::with_index(), "_redirects");
+    check(project(), "public/_headers");
+    check(project(), ".wws.toml");
+    for extension in ["js", "mjs", "ts", "py", "rb"] {
+        check(project(), &format!("api/script.{extension}"));
+    }
+    // In a site a script is an asset.
+    let app = TestSite::with_index()
+        .file("api/script.js", "x")
+        .bundle()
+        .start(&[]);
+    assert_eq!(app.get("/api/script.js").assert_status(200).text(), "x");
+}
+
+#[test]
+fn all_problems_of_a_site_are_in_one_report() {
+    let site = TestSite::new()
+        .worker("a", "hello")
+        .file("a.toml", "nmae = 1\n[limits]\ntime = 30\n")
+        .worker("b", "hello")
+        .file("b.toml", "name = \n")
+        .file("c.wasm", "junk")
+        .worker("d", "no_start")
+        .file("e.js", "")
+        .file("wws.toml", "[cors]\n")
+        .file("public/_headers", "");
+    check_refusal(
+        &site,
+        &[
+            "8 problems",
+            "a.toml:1:1:",
+            "a.toml:3:8:",
+            "b.toml:1:",
+            "c.wasm:",
+            "d.wasm:",
+            "e.js:",
+            "wws.toml:1:2:",
+            "public/_headers:",
+        ],
+    );
+}
+
+#[test]
+fn conflicts_and_imports_are_in_the_same_report_as_all_else() {
+    let site = TestSite::new()
+        .worker("a", "hello")
+        .file("a.toml", "nmae = 1\n")
+        .worker("[b]", "hello")
+        .worker("[c]", "hello")
+        .worker("d", "imports_wasi_and_env");
+    check_refusal(
+        &site,
+        &[
+            "a.toml:1:1:",
+            "[b].wasm",
+            "[c].wasm",
+            "d.wasm",
+            "missing_function",
+        ],
+    );
+}
