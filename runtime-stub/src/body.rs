@@ -28,6 +28,14 @@ impl Body {
         Self(Kind::Whole(None))
     }
 
+    /// All of it, where that is in one piece.
+    pub(crate) fn whole(&self) -> Option<Bytes> {
+        match &self.0 {
+            Kind::Whole(bytes) => Some(bytes.clone().unwrap_or_default()),
+            Kind::Parts(_) | Kind::Boxed(_) => None,
+        }
+    }
+
     pub(crate) fn parts(parts: VecDeque<Bytes>) -> Self {
         Self(Kind::Parts(parts))
     }

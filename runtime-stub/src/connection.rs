@@ -13,6 +13,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::direct;
 use crate::edge::Edge;
 use crate::log;
 use crate::settings::ConnectionLimits;
@@ -157,6 +158,12 @@ async fn serve(
     // A client that is gone, or too slow, before it has said what it speaks.
     let Ok(is_http2) = sniffed else { return };
     let _open = open.upgrade();
+    if !is_http2 {
+        match direct::serve(&mut io, &edge, ending).await {
+            Ok(direct::Outcome::HandOver(received)) => io.give_back(received),
+            Ok(direct::Outcome::Closed) | Err(_) => return,
+        }
+    }
     let service = service_fn(move |request| {
         let open = OpenRequest::new(&open_requests);
         let edge = edge.clone();

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use bundle_format::Damage;
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
@@ -72,6 +73,11 @@ impl Edge {
         response
     }
 
+    /// What answers a path.
+    pub(crate) fn find(&self, path: &SitePath<'_>) -> Result<Destination, Damage> {
+        self.app.find(path)
+    }
+
     async fn route<B>(&self, request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
@@ -112,7 +118,8 @@ impl Edge {
         }
     }
 
-    async fn asset(
+    /// Answers any method for an asset.
+    pub(crate) async fn asset(
         &self,
         asset: AssetRef,
         path: &str,

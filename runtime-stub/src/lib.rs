@@ -13,6 +13,7 @@ mod body;
 pub mod cli;
 mod connection;
 mod decoded;
+mod direct;
 mod edge;
 mod find;
 pub mod log;

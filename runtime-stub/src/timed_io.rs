@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
@@ -48,9 +49,8 @@ pub(crate) struct Timed<S> {
     write_waits_since: Option<Instant>,
     /// In HTTP/2 the bytes that come are no head.
     is_http2: bool,
-    /// Bytes that were read to tell the version, and are still to be given on.
-    sniffed: [u8; PREFACE.len()],
-    sniffed_left: std::ops::Range<usize>,
+    /// Bytes that were read already, and are still to be given on.
+    given_back: Bytes,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -67,8 +67,7 @@ impl<S> Timed<S> {
             head_began: Some(active),
             write_waits_since: None,
             is_http2: false,
-            sniffed: [0; PREFACE.len()],
-            sniffed_left: 0..0,
+            given_back: Bytes::new(),
             timer,
         }
     }
@@ -154,8 +153,7 @@ impl<S: AsyncRead + Unpin> Timed<S> {
                 more => count += more,
             }
         }
-        self.sniffed = sniffed;
-        self.sniffed_left = 0..count;
+        self.give_back(Bytes::copy_from_slice(&sniffed[..count]));
         self.is_http2 = sniffed == *PREFACE;
         if self.is_http2 {
             self.head_began = None;
@@ -163,12 +161,15 @@ impl<S: AsyncRead + Unpin> Timed<S> {
         Ok(self.is_http2)
     }
 
-    /// Gives on what was sniffed; true if there was anything.
+    /// Has these bytes read again, before all others.
+    pub(crate) fn give_back(&mut self, bytes: Bytes) {
+        self.given_back = bytes;
+    }
+
+    /// Gives on what was given back; true if there was anything.
     fn replay(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
-        let count = self.sniffed_left.len().min(buffer.remaining());
-        let start = self.sniffed_left.start;
-        buffer.put_slice(&self.sniffed[start..start + count]);
-        self.sniffed_left.start += count;
+        let count = self.given_back.len().min(buffer.remaining());
+        buffer.put_slice(&self.given_back.split_to(count));
         count > 0
     }
 }
@@ -179,7 +180,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // What comes after the sniffed bytes is read in the same call: a head that is given in two
+        // What comes after these bytes is read in the same call: a head that is given in two
         // pieces makes hyper take a larger buffer, for as long as the connection lives.
         let replayed = self.replay(buffer);
         let before = buffer.filled().len();

@@ -184,3 +184,67 @@ fn an_empty_file_is_an_answer_too() {
                 .assert_status(200);
         });
 }
+
+/// A plain GET is answered on a short way of its own; with a field that says nothing to an asset it
+/// goes the general way. Nobody can tell them apart.
+#[test]
+fn the_short_way_answers_like_the_general_one() {
+    let app = TestSite::with_index()
+        .file("404.html", "<h1>Not here</h1>")
+        .file("docs/index.html", "docs ".repeat(1000))
+        .file("app.3f9c2b1a.js", "let a = 1;\n".repeat(5000))
+        .file("empty.txt", "")
+        .bundle()
+        .start(&[]);
+    let sorted = |answer: &Answer| {
+        let mut fields = answer.fields.clone();
+        fields.retain(|(name, _)| name != "date");
+        fields.sort();
+        fields
+    };
+    for path in [
+        "/",
+        "/docs/",
+        "/docs/?q=1",
+        "/app.3f9c2b1a.js",
+        "/empty.txt",
+        "/docs",
+        "/nothing",
+    ] {
+        for accept in [
+            "identity",
+            "gzip, br, zstd",
+            "gzip;q=0.5",
+            "*;q=0",
+            "br, zstd;q=0",
+        ] {
+            let short = app.get_with(path, &[("accept-encoding", accept)]);
+            let general = app.get_with(path, &[("accept-encoding", accept), ("te", "trailers")]);
+            assert_eq!(short.status, general.status, "{path} {accept}");
+            assert_eq!(sorted(&short), sorted(&general), "{path} {accept}");
+            assert_eq!(short.body, general.body, "{path} {accept}");
+            assert!(short.field("date").is_some() && general.field("date").is_some());
+        }
+    }
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order_on_both_ways() {
+    let app = TestSite::with_index()
+        .file("a.txt", "a")
+        .file("b.txt", "b")
+        .bundle()
+        .start(&[]);
+    let mut connection = app.connect();
+    let get = |path: &str, more: &str| format!("GET {path} HTTP/1.1\r\nhost: a\r\n{more}\r\n");
+    let requests = [
+        get("/a.txt", ""),
+        get("/b.txt", ""),
+        get("/a.txt", "range: bytes=0-0\r\n"),
+        get("/b.txt", ""),
+        get("/a.txt", ""),
+    ];
+    connection.send(requests.concat().as_bytes()).unwrap();
+    let bodies = [(); 5].map(|()| connection.answer("GET").unwrap().text());
+    assert_eq!(bodies, ["a", "b", "a", "b", "a"]);
+}
