@@ -13,6 +13,7 @@ use worker_host::Worker;
 use crate::decoded::Decoded;
 use crate::find::{self, Destination};
 use crate::log;
+use crate::memory_files::MemoryFiles;
 use crate::workers::{LoadFailure, Workers};
 
 /// A bundle, opened and ready to answer.
@@ -21,6 +22,7 @@ pub struct App {
     mapped: &'static [u8],
     pub(crate) workers: Workers,
     pub(crate) decoded: Decoded,
+    pub(crate) memory_files: MemoryFiles,
     media_types: Vec<HeaderValue>,
     pub(crate) modified: Option<SystemTime>,
     pub(crate) modified_header: Option<HeaderValue>,
@@ -100,6 +102,7 @@ impl App {
         Ok(Arc::new_cyclic(|this| Self {
             workers,
             decoded: Decoded::new(),
+            memory_files: MemoryFiles::new(),
             media_types,
             modified,
             modified_header,

@@ -12,15 +12,18 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
+use http::header::{ACCEPT_ENCODING, ETAG, HeaderMap, HeaderValue};
 use http::{Method, Response};
 use http_semantics::SitePath;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::body::Body;
 use crate::edge::Edge;
 use crate::find::{AssetRef, Destination};
+use crate::memory_files::MemoryFile;
+use crate::timed_io::Timed;
 
 /// Heads that do not fit are hyper's.
 const HEAD_BYTES_MAX: usize = 4096;
@@ -37,8 +40,8 @@ pub(crate) enum Outcome {
 }
 
 /// Answers requests until one comes that is not plain.
-pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
-    io: &mut S,
+pub(crate) async fn serve(
+    io: &mut Timed<TcpStream>,
     edge: &Edge,
     mut ending: watch::Receiver<bool>,
 ) -> io::Result<Outcome> {
@@ -57,7 +60,10 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
                 let Some(body) = write_head(&response, &mut head) else {
                     return Err(io::Error::other("an asset whose answer is not whole"));
                 };
-                io.write_all_buf(&mut Buf::chain(&head[..], body)).await?;
+                match memory_file(edge, &response, &body) {
+                    Some(file) => io.send_file(&head, &file).await?,
+                    None => io.write_all_buf(&mut Buf::chain(&head[..], body)).await?,
+                }
             }
             Recognised::Part if received.len() < HEAD_BYTES_MAX => {
                 received.reserve(HEAD_BYTES_MAX - received.len());
@@ -81,6 +87,12 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             }
         }
     }
+}
+
+/// A large body as a file that the kernel can send without copying it.
+fn memory_file(edge: &Edge, response: &Response<Body>, body: &[u8]) -> Option<MemoryFile> {
+    let etag = response.headers().get(ETAG)?;
+    edge.app().memory_files.of(etag, body)
 }
 
 /// What the bytes at the beginning of a request are.

@@ -73,6 +73,10 @@ impl Edge {
         response
     }
 
+    pub(crate) fn app(&self) -> &App {
+        &self.app
+    }
+
     /// What answers a path.
     pub(crate) fn find(&self, path: &SitePath<'_>) -> Result<Destination, Damage> {
         self.app.find(path)

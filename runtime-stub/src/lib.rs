@@ -18,6 +18,7 @@ mod edge;
 mod find;
 pub mod log;
 pub mod mapped;
+mod memory_files;
 mod refusal;
 pub mod serve;
 pub mod settings;

@@ -12,9 +12,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use rustix::net::SendFlags;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
+use crate::memory_files::MemoryFile;
 use crate::settings::ConnectionLimits;
 
 /// How every HTTP/2 connection begins (RFC 9113, 3.4).
@@ -171,6 +174,52 @@ impl<S: AsyncRead + Unpin> Timed<S> {
         let count = self.given_back.len().min(buffer.remaining());
         buffer.put_slice(&self.given_back.split_to(count));
         count > 0
+    }
+}
+
+impl Timed<TcpStream> {
+    /// Sends a head and then a whole file, whose pages the kernel does not copy.
+    pub(crate) async fn send_file(&mut self, head: &[u8], file: &MemoryFile) -> io::Result<()> {
+        let mut sent = 0;
+        while sent < head.len() {
+            // More is to come: a packet of its own for the head would be wasted.
+            let rest = &head[sent..];
+            sent += self
+                .send(|socket| Ok(rustix::net::send(socket, rest, SendFlags::MORE)?))
+                .await?;
+        }
+        let mut offset = 0;
+        while offset < file.length() {
+            let left = usize::try_from(file.length() - offset).unwrap_or(usize::MAX);
+            let send = |socket: &TcpStream| {
+                Ok(rustix::fs::sendfile(socket, file, Some(&mut offset), left)?)
+            };
+            if self.send(send).await? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Does one system call that sends, as soon as there is room; gives up on a client that does
+    /// not read.
+    async fn send(
+        &mut self,
+        mut send: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        loop {
+            let result = self.io.try_io(Interest::WRITABLE, || send(&self.io));
+            match result {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let patience = self.limits.body_timeout;
+                    tokio::time::timeout(patience, self.io.writable()).await??;
+                }
+                result => {
+                    self.after_write();
+                    return result;
+                }
+            }
+        }
     }
 }
 
