@@ -434,9 +434,8 @@ impl<W: Write + Seek> Writer<W> {
     }
 
     fn align(&mut self, unit: u64) -> io::Result<()> {
-        const ZEROS: [u8; PAGE as usize] = [0; PAGE as usize];
         let padding = self.position.next_multiple_of(unit) - self.position;
-        self.write(&ZEROS[..usize::try_from(padding).unwrap_or_default()])
+        self.write(&vec![0; usize::try_from(padding).unwrap_or_default()])
     }
 
     fn section(&mut self, bytes: &[u8]) -> io::Result<Section> {

@@ -324,7 +324,7 @@ fn text(value: String) -> HeaderValue {
 }
 
 /// A strong entity tag: the hash of the bytes that are sent, in base64url, in quotes.
-struct EntityTag([u8; EntityTag::BYTES]);
+struct EntityTag([u8; Self::BYTES]);
 
 impl EntityTag {
     /// 128 bits in digits of 6, and two quotes.

@@ -21,7 +21,7 @@ use crate::timed_io::{OpenRequest, Timed};
 
 /// The head of a request, URI and fields together. hyper answers 431 when it has so much and no
 /// end of it; a head of up to twice as much passes if its end comes in the same piece.
-const HEAD_BYTES_MAX: usize = 16 << 10;
+const HEAD_BYTES_MAX: u16 = 16 << 10;
 
 /// For HTTP/2.
 const STREAMS_MAX: u32 = 128;
@@ -125,12 +125,12 @@ impl Server {
             .timer(TokioTimer::new())
             .header_read_timeout(None)
             .half_close(false)
-            .max_buf_size(HEAD_BYTES_MAX);
+            .max_buf_size(HEAD_BYTES_MAX.into());
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
-            .max_header_list_size(HEAD_BYTES_MAX as u32);
+            .max_header_list_size(HEAD_BYTES_MAX.into());
         Self { http1, http2 }
     }
 }

@@ -1,5 +1,10 @@
 //! Requests answered without a socket, from a bundle made in memory; and what an answer costs.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests may fail as tests do"
+)]
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::Duration;

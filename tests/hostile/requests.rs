@@ -226,13 +226,13 @@ fn fields_that_make_no_sense_are_as_if_they_were_not_there() {
             check(&app, &[name.as_bytes(), b": ", garbage, b"\r\n"]);
         }
     }
-    let many = b"gzip;q=0.5,".repeat(2000);
+    let many = b"gzip;q=0.5,".repeat(1000);
     check(&app, &[b"accept-encoding: ", &many, b"\r\n"]);
     check(
         &app,
-        &[b"if-none-match: ", &b"\"x\",".repeat(5000), b"\r\n"],
+        &[b"if-none-match: ", &b"\"x\",".repeat(3000), b"\r\n"],
     );
-    check(&app, &[b"range: bytes=", &b"0-,".repeat(5000), b"\r\n"]);
+    check(&app, &[b"range: bytes=", &b"0-,".repeat(4000), b"\r\n"]);
     check(
         &app,
         &[b"if-modified-since: Thu, 99 Foo 2099 99:99:99 GMT\r\n"],

@@ -189,12 +189,22 @@ impl Connection {
 
     fn more(&mut self) -> io::Result<()> {
         let mut piece = [0; 65536];
-        match self.stream.read(&mut piece)? {
+        match retry(|| self.stream.read(&mut piece))? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             count => {
                 self.rest.extend(&piece[..count]);
                 Ok(())
             }
+        }
+    }
+}
+
+/// Reads again when a signal came in between.
+fn retry(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
         }
     }
 }

@@ -23,7 +23,8 @@ const SHSTRNDX_AT: usize = 62;
 
 /// The size of one program header.
 pub const PROGRAM_HEADER_BYTES: usize = 56;
-const SECTION_HEADER_BYTES: usize = 64;
+const SECTION_HEADER_SIZE: u16 = 64;
+const SECTION_HEADER_BYTES: usize = SECTION_HEADER_SIZE as usize;
 
 const PT_LOAD: u32 = 1;
 const PT_NOTE: u32 = 4;
@@ -210,7 +211,7 @@ impl<'s> Stub<'s> {
             (SHOFF_AT as u64, section_headers_at.to_le_bytes().to_vec()),
             (
                 SHENTSIZE_AT as u64,
-                (SECTION_HEADER_BYTES as u16).to_le_bytes().to_vec(),
+                SECTION_HEADER_SIZE.to_le_bytes().to_vec(),
             ),
             (SHNUM_AT as u64, counts),
             (self.spare_at as u64, segment.encode()),
@@ -240,7 +241,7 @@ impl<'s> Stub<'s> {
         let section_headers_at = unpadded.next_multiple_of(8);
         tail.extend(std::iter::repeat_n(
             0,
-            (section_headers_at - unpadded) as usize,
+            usize::try_from(section_headers_at - unpadded).unwrap_or_default(),
         ));
 
         let old = &self.bytes[self.tables.section_headers.clone()];

@@ -22,8 +22,10 @@ const HASH_AT: usize = LENGTH_AT + size_of::<u64>();
 const SECTIONS_AT: usize = HASH_AT + HASH_BYTES;
 const SECTION_BYTES: usize = 2 * size_of::<u32>() + 2 * size_of::<u64>() + HASH_BYTES;
 
+const KINDS_COUNT: u32 = 5;
+
 /// The kinds of section, in the order in which they lie in the section table.
-pub const KINDS: [SectionKind; 5] = [
+pub const KINDS: [SectionKind; KINDS_COUNT as usize] = [
     SectionKind::Contents,
     SectionKind::NativeCode,
     SectionKind::Index,
@@ -127,7 +129,7 @@ impl Header {
         let mut bytes = Vec::with_capacity(HEADER_BYTES);
         bytes.extend(MAGIC);
         bytes.extend(FORMAT_VERSION.to_le_bytes());
-        bytes.extend((KINDS.len() as u32).to_le_bytes());
+        bytes.extend(KINDS_COUNT.to_le_bytes());
         bytes.extend(self.length.to_le_bytes());
         bytes.extend([0; HASH_BYTES]);
         for (kind, section) in KINDS.iter().zip(&self.sections) {
@@ -152,7 +154,7 @@ impl Header {
             return Err(HeaderError::Version { found: version });
         }
         let bytes = bytes.get(..HEADER_BYTES).ok_or(HeaderError::Damaged)?;
-        if u32_at(bytes, COUNT_AT) != Some(KINDS.len() as u32)
+        if u32_at(bytes, COUNT_AT) != Some(KINDS_COUNT)
             || bytes[HASH_AT..SECTIONS_AT] != header_hash(bytes).0
         {
             return Err(HeaderError::Damaged);

@@ -61,7 +61,7 @@ pub enum Damage {
 
 impl Bundle {
     /// Opens a bundle. `bytes` may be longer than it. Costs the same whatever its size.
-    pub fn open(bytes: Bytes) -> Result<Self, OpenError> {
+    pub fn open(mut bytes: Bytes) -> Result<Self, OpenError> {
         let header = Header::decode(&bytes)?;
         let actual = bytes.len() as u64;
         let length = usize::try_from(header.length).unwrap_or(usize::MAX);
@@ -71,7 +71,7 @@ impl Bundle {
                 actual,
             });
         }
-        let bytes = bytes.slice(..length);
+        bytes.truncate(length);
         let section = |kind| section_bytes(&bytes, header.section(kind)).ok_or(OpenError::Meta);
         let meta_bytes = section(SectionKind::Meta)?;
         if !header.section(SectionKind::Meta).hash.matches(&meta_bytes) {
