@@ -249,9 +249,8 @@ impl Sorter {
         self.problems.push(Problem::new(name, message));
     }
 
-    /// Whether a file is the configuration of a worker beside it. In a site it may be an asset:
-    /// what stands beside it decides, and that has been sorted before (`.toml` < `.wasm` does not
-    /// hold, so it is looked up).
+    /// Whether a file is the configuration of a worker beside it. In a site a `.toml` may as well be
+    /// an asset, even beside a `.wasm` file, if that is one too.
     fn configures_worker(&self, name: &str) -> bool {
         name.strip_suffix(".toml").is_some_and(|stem| {
             let wasm = format!("{stem}.wasm");
