@@ -180,46 +180,54 @@ impl<S: AsyncRead + Unpin> Timed<S> {
 impl Timed<TcpStream> {
     /// Sends a head and then a whole file, whose pages the kernel does not copy.
     pub(crate) async fn send_file(&mut self, head: &[u8], file: &MemoryFile) -> io::Result<()> {
-        let mut sent = 0;
-        while sent < head.len() {
-            // More is to come: a packet of its own for the head would be wasted.
-            let rest = &head[sent..];
-            sent += self
-                .send(|socket| Ok(rustix::net::send(socket, rest, SendFlags::MORE)?))
-                .await?;
-        }
-        let mut offset = 0;
-        while offset < file.length() {
-            let left = usize::try_from(file.length() - offset).unwrap_or(usize::MAX);
-            let send = |socket: &TcpStream| {
-                Ok(rustix::fs::sendfile(socket, file, Some(&mut offset), left)?)
-            };
-            if self.send(send).await? == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
-        }
-        Ok(())
+        // More is to come: a packet of its own for the head would be wasted.
+        let send_head = |socket: &TcpStream, sent: usize| {
+            Ok(rustix::net::send(socket, &head[sent..], SendFlags::MORE)?)
+        };
+        self.send_all(head.len(), send_head).await?;
+        let length = usize::try_from(file.length()).map_err(io::Error::other)?;
+        let send_body = |socket: &TcpStream, sent: usize| {
+            let mut offset = sent as u64;
+            Ok(rustix::fs::sendfile(
+                socket,
+                file,
+                Some(&mut offset),
+                length - sent,
+            )?)
+        };
+        self.send_all(length, send_body).await
     }
 
-    /// Does one system call that sends, as soon as there is room; gives up on a client that does
-    /// not read.
-    async fn send(
+    /// Sends `length` bytes with a system call that is told how many of them are gone; gives up on
+    /// a client that does not read.
+    async fn send_all(
         &mut self,
-        mut send: impl FnMut(&TcpStream) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        loop {
-            let result = self.io.try_io(Interest::WRITABLE, || send(&self.io));
+        length: usize,
+        send: impl Fn(&TcpStream, usize) -> io::Result<usize>,
+    ) -> io::Result<()> {
+        let mut sent = 0;
+        while sent < length {
+            // A call that sent only a part has filled the socket; to say so at once saves one
+            // that would send nothing.
+            let result = self.io.try_io(Interest::WRITABLE, || {
+                let count = send(&self.io, sent)?;
+                sent += count;
+                match count {
+                    0 => Err(io::ErrorKind::WriteZero.into()),
+                    _ if sent < length => Err(io::ErrorKind::WouldBlock.into()),
+                    _ => Ok(()),
+                }
+            });
+            self.after_write();
             match result {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let patience = self.limits.body_timeout;
                     tokio::time::timeout(patience, self.io.writable()).await??;
                 }
-                result => {
-                    self.after_write();
-                    return result;
-                }
+                result => result?,
             }
         }
+        Ok(())
     }
 }
 
