@@ -41,7 +41,7 @@ pub fn serve_folder(options: &BundleOptions, settings: &Settings) -> Result<(), 
     let listening = |address| {
         let mut out = std::io::stdout().lock();
         // Nobody may be reading it.
-        let _ = write!(out, "{summary}{routes}");
+        let _ = write!(out, "{}{routes}", summary.reading());
         drop(out);
         announce(address);
     };

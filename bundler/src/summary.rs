@@ -94,6 +94,17 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// How the folder was read: what matters when it is served at once.
+    pub fn reading(&self) -> String {
+        let mut text = format!("layout   {}: {}\n", self.layout, self.layout_reason);
+        for note in &self.notes {
+            text.push_str(&format!("note     {note}\n"));
+        }
+        text
+    }
+}
+
 impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "layout   {}: {}", self.layout, self.layout_reason)?;
