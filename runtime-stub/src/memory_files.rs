@@ -16,8 +16,8 @@ use rustix::fs::{MemfdFlags, memfd_create};
 /// Below this, copying costs less than a second system call.
 pub(crate) const BYTES_MIN: usize = 32 << 10;
 
-/// Above this, one body would fill the cache.
-const BYTES_MAX: usize = 8 << 20;
+/// Above this, one body would fill a part of the cache, and be written anew each time.
+const BYTES_MAX: usize = 4 << 20;
 
 /// All that the cache holds.
 const CACHE_BYTES: u64 = 64 << 20;
