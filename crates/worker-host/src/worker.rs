@@ -52,7 +52,10 @@ pub struct WorkerSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// Another version of wasmtime, other settings, or an instruction set that is missing here.
-    #[error("its native code does not run on this machine: {reason:#}")]
+    #[error(
+        "its native code does not run on this machine: {reason:#}; bundle the site again, for \
+         other machines without --cpu native"
+    )]
     Incompatible {
         /// What wasmtime says.
         reason: wasmtime::Error,
