@@ -179,7 +179,16 @@ fn a_bit_flipped_in_any_region_is_noticed() {
             refuses(at, "description of itself is damaged");
         }
         for at in places(Section::NativeCode) {
-            refuses(at, "the worker hello.wasm cannot run: the native code at");
+            patched.flip(at, 3);
+            // It listens before its workers are loaded, but not for long.
+            let ended = match RunningApp::try_start(patched.app.command(&[])) {
+                Ok(mut running) => running.end(),
+                Err(ended) => ended,
+            };
+            patched.flip(at, 3);
+            assert_eq!(ended.status.code(), Some(1), "byte {at}: {}", ended.log);
+            let want = "the worker hello.wasm cannot run: the native code at";
+            assert!(ended.log.contains(want), "byte {at}: {}", ended.log);
         }
         for section in [Section::Index, Section::BlockHashes] {
             for at in places(section) {
