@@ -47,9 +47,6 @@ pub enum LoadFailure {
     /// Its code.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// The engine is gone.
-    #[error("{0}")]
-    Earlier(Arc<Self>),
 }
 
 impl Workers {
