@@ -23,11 +23,22 @@ fn main() {
         }
         None => build_stub(workspace, &out),
     };
+    embed_engine(workspace, &out);
     let folder = out.join("stub");
     fs::create_dir_all(&folder).expect("OUT_DIR can be written");
     let copy = folder.join("runtime-stub");
     fs::copy(&stub, &copy)
         .unwrap_or_else(|error| panic!("the stub {} cannot be copied: {error}", stub.display()));
+}
+
+/// The engine of scripts comes built: see `engines/javascript`.
+fn embed_engine(workspace: &Path, out: &Path) {
+    let engine = workspace.join("engines/javascript/javascript.wasm");
+    println!("cargo::rerun-if-changed={}", engine.display());
+    let folder = out.join("engines");
+    fs::create_dir_all(&folder).expect("OUT_DIR can be written");
+    fs::copy(&engine, folder.join("javascript.wasm"))
+        .unwrap_or_else(|error| panic!("{} cannot be copied: {error}", engine.display()));
 }
 
 fn build_stub(workspace: &Path, out: &Path) -> PathBuf {

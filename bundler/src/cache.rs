@@ -64,8 +64,17 @@ impl Cache {
     }
 }
 
+/// What a module is compiled as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A worker of some kind.
+    Worker(WorkerKind),
+    /// The engine that all scripts share.
+    ScriptEngine,
+}
+
 /// Names compiled code by all that shapes it.
-pub fn key(wasm: &[u8], kind: WorkerKind, cpu: Cpu) -> String {
+pub fn key(wasm: &[u8], what: What, cpu: Cpu) -> String {
     let mut hasher = blake3::Hasher::new();
     let version = env!("CARGO_PKG_VERSION");
     // Code for the native CPU of another machine that shares the folder would not load there.
@@ -74,7 +83,7 @@ pub fn key(wasm: &[u8], kind: WorkerKind, cpu: Cpu) -> String {
         Cpu::Native => native_features(),
     };
     let settings = format!(
-        "{version} {WASMTIME_VERSION} {SETTINGS_VERSION} {TARGET} {kind:?} {cpu:?} {cpu_features}\0"
+        "{version} {WASMTIME_VERSION} {SETTINGS_VERSION} {TARGET} {what:?} {cpu:?} {cpu_features}\0"
     );
     hasher.update(settings.as_bytes());
     hasher.update(wasm);
@@ -181,14 +190,16 @@ mod tests {
 
     #[test]
     fn the_key_tells_modules_kinds_and_cpus_apart() {
+        let core = What::Worker(WorkerKind::CoreCommand);
         let keys = [
-            key(b"a", WorkerKind::CoreCommand, Cpu::Baseline),
-            key(b"b", WorkerKind::CoreCommand, Cpu::Baseline),
-            key(b"a", WorkerKind::ComponentCommand, Cpu::Baseline),
-            key(b"a", WorkerKind::CoreCommand, Cpu::Native),
+            key(b"a", core, Cpu::Baseline),
+            key(b"b", core, Cpu::Baseline),
+            key(b"a", What::Worker(WorkerKind::ComponentCommand), Cpu::Baseline),
+            key(b"a", What::ScriptEngine, Cpu::Baseline),
+            key(b"a", core, Cpu::Native),
         ];
         let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());
-        assert_eq!(keys[0], key(b"a", WorkerKind::CoreCommand, Cpu::Baseline));
+        assert_eq!(keys[0], key(b"a", core, Cpu::Baseline));
     }
 }

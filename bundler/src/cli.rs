@@ -12,6 +12,7 @@ use worker_host::Cpu;
 
 use crate::encode::{EncodeOptions, Encoding, Level};
 use crate::inspect::{InspectError, inspect};
+use crate::pack::CodeOptions;
 use crate::progress::Progress;
 use crate::serve_folder::{FolderError, serve_folder};
 use crate::{BundleError, BundleOptions, bundle};
@@ -76,8 +77,8 @@ struct BundleArgs {
     /// The codings to store, with commas between
     #[arg(long, value_delimiter = ',', default_value = "zstd,br,gzip")]
     encodings: Vec<Encoding>,
-    /// Whether native code is compressed too; raw, it starts fastest
-    #[arg(long, default_value = "all")]
+    /// What is compressed; native code that is raw starts fastest, and is executed where it lies
+    #[arg(long, default_value = "auto")]
     compress: Compress,
     /// The CPU that workers are compiled for; native code runs only on CPUs like this one
     #[arg(long, default_value = "baseline")]
@@ -112,9 +113,11 @@ enum LayoutArg {
 
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
 enum Compress {
+    /// Assets, and native code of less than 1 MiB
+    Auto,
     /// Assets and native code
     All,
-    /// Assets only; native code is executed where it is mapped
+    /// Assets only
     Assets,
 }
 
@@ -177,7 +180,11 @@ fn run_bundle(arguments: BundleArgs) -> Result<(), CommandError> {
             encodings: sorted(arguments.encodings),
             level: arguments.level,
         },
-        compress_code: arguments.compress == Compress::All,
+        code: match arguments.compress {
+            Compress::Auto => CodeOptions::CompressSmall,
+            Compress::All => CodeOptions::Compress,
+            Compress::Assets => CodeOptions::Raw,
+        },
         cpu: arguments.cpu.into(),
         modified: source_date()?,
         progress: Progress::for_stderr(quiet),
@@ -213,7 +220,7 @@ fn run_serve(arguments: ServeFolderArgs) -> Result<(), CommandError> {
             level: Level::Fast,
         },
         // Decoding what was compressed a moment ago would gain nothing.
-        compress_code: false,
+        code: CodeOptions::Raw,
         cpu: Cpu::Native,
         modified: source_date()?,
         progress: Progress::for_stderr(false),

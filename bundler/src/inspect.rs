@@ -69,6 +69,7 @@ pub struct Inspection {
     prefix: String,
     modified: Option<u64>,
     workers: Vec<InspectedWorker>,
+    script_engine: Option<InspectedEngine>,
     assets: Vec<InspectedAsset>,
     redirects: Vec<InspectedRedirect>,
     /// Whether every hash was checked.
@@ -80,11 +81,20 @@ struct InspectedWorker {
     route: String,
     source: String,
     kind: &'static str,
+    /// How many requests one instance answers.
+    reuse: u32,
     code_bytes: u64,
     stored_bytes: u64,
     /// Names only: a value may be a secret.
     vars: Vec<String>,
     limits: InspectedLimits,
+}
+
+/// What all scripts share.
+#[derive(Debug, Serialize)]
+struct InspectedEngine {
+    code_bytes: u64,
+    stored_bytes: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -151,10 +161,21 @@ pub fn inspect(path: &Path, verify: bool) -> Result<Inspection, InspectError> {
         prefix: meta.prefix.clone(),
         modified: meta.modified,
         workers: Vec::new(),
+        script_engine: meta.script_engine.map(|engine| InspectedEngine {
+            code_bytes: engine.code.code_bytes + engine.base.code_bytes,
+            stored_bytes: engine.code.stored_bytes + engine.base.stored_bytes,
+        }),
         assets: Vec::new(),
         redirects: Vec::new(),
         verified: verify,
     };
+    if let (true, Some(engine)) = (verify, &meta.script_engine) {
+        for record in [&engine.code, &engine.base] {
+            bundle
+                .code_bytes(record)
+                .map_err(damage("the JavaScript engine: ".to_owned()))?;
+        }
+    }
     for worker in &meta.workers {
         if verify {
             bundle
@@ -195,7 +216,9 @@ fn inspect_worker(worker: &WorkerRecord) -> InspectedWorker {
         kind: match worker.kind {
             WorkerKind::CoreCommand => "core module",
             WorkerKind::ComponentCommand => "component",
+            WorkerKind::Script => "script",
         },
+        reuse: worker.reuse,
         code_bytes: worker.code.code_bytes,
         stored_bytes: worker.code.stored_bytes,
         vars: worker.vars.iter().map(var).collect(),
@@ -283,6 +306,14 @@ impl std::fmt::Display for Inspection {
         for worker in &self.workers {
             write_worker(f, worker)?;
         }
+        if let Some(InspectedEngine {
+            code_bytes,
+            stored_bytes,
+        }) = &self.script_engine
+        {
+            let (code, stored) = (megabytes(*code_bytes), megabytes(*stored_bytes));
+            writeln!(f, "scripts  run on one engine, {code} of native code, stored in {stored}")?;
+        }
         writeln!(
             f,
             "assets   {} paths, {} redirects",
@@ -321,16 +352,21 @@ fn write_worker(f: &mut std::fmt::Formatter<'_>, worker: &InspectedWorker) -> st
         route,
         source,
         kind,
+        reuse,
         code_bytes,
         stored_bytes,
         vars,
         limits,
     } = worker;
     let (code, stored) = (megabytes(*code_bytes), megabytes(*stored_bytes));
-    writeln!(
-        f,
-        "  {route}  {source}  {kind}  {code} of native code, stored in {stored}"
-    )?;
+    let what = match *kind {
+        "script" => "heap",
+        _ => "native code",
+    };
+    writeln!(f, "  {route}  {source}  {kind}  {code} of {what}, stored in {stored}")?;
+    if *reuse > 1 {
+        writeln!(f, "    an instance answers {reuse} requests")?;
+    }
     let concurrency = match limits.concurrency {
         Some(number) => number.to_string(),
         None => "4 a core".to_owned(),

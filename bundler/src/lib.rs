@@ -20,6 +20,7 @@ pub mod plan;
 pub mod problem;
 pub mod progress;
 pub mod scan;
+pub mod scripts;
 pub mod serve_folder;
 pub mod summary;
 pub mod survey;
@@ -33,7 +34,7 @@ use worker_host::Cpu;
 
 use crate::cache::Cache;
 use crate::encode::EncodeOptions;
-use crate::pack::{Ingredients, Packed};
+use crate::pack::{CodeOptions, Ingredients, Packed};
 use crate::progress::{Progress, Unit};
 use crate::summary::Summary;
 use crate::survey::Survey;
@@ -51,8 +52,8 @@ pub struct BundleOptions {
     pub prefix: String,
     /// How assets are coded.
     pub encode: EncodeOptions,
-    /// Whether native code is compressed too.
-    pub compress_code: bool,
+    /// How native code is stored.
+    pub code: CodeOptions,
     /// What native code is made for.
     pub cpu: Cpu,
     /// The date of all assets, in seconds since 1970.
@@ -72,7 +73,7 @@ pub enum BundleError {
     Problems(#[from] problem::Problems),
     /// No compiler for this machine.
     #[error(transparent)]
-    Engine(#[from] worker_host::EngineError),
+    Compiler(#[from] compile::CompilerError),
     /// The bundle.
     #[error(transparent)]
     Pack(#[from] pack::PackError),
@@ -136,7 +137,7 @@ pub fn bundle_into(
 struct Prepared {
     survey: Survey,
     plan: plan::Plan,
-    compiled: Vec<worker_host::compile::Compiled>,
+    compiled: compile::CompiledSite,
 }
 
 impl Prepared {
@@ -144,10 +145,10 @@ impl Prepared {
         let ignore = scan::ignore_patterns(&options.ignore).map_err(scan::ScanError::from)?;
         let files = scan::scan(&options.site, &ignore)?;
         let mut problems = Vec::new();
-        let survey = survey::survey(files, options.layout, &mut problems)?;
+        let survey = survey::survey(&options.site, files, options.layout, &mut problems)?;
         let plan = plan::plan(&survey.assets, &survey.workers, &mut problems);
         let compiled = match survey.workers.as_slice() {
-            [] => Vec::new(),
+            [] => compile::CompiledSite::default(),
             workers => {
                 let step = options
                     .progress
@@ -180,7 +181,7 @@ impl Prepared {
             compiled: &self.compiled,
             cpu: options.cpu,
             encode: options.encode.clone(),
-            compress_code: options.compress_code,
+            code: options.code,
             prefix: options.prefix.clone(),
             modified: options.modified,
         }

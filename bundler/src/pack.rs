@@ -11,20 +11,36 @@ use bundle_format::index::{
     ContentId, EntryId, IndexBuilder, IndexError, Target, Variant, block_hashes,
 };
 use bundle_format::meta::{
-    CodeRecord, EngineFingerprint, IndexShape, Layout, Meta, PoolNeeds, VarSource, WorkerKind,
-    WorkerRecord,
+    CodeRecord, CodeStorage, EngineFingerprint, IndexShape, Layout, Meta, PoolNeeds,
+    ScriptEngineRecord, VarSource, WorkerKind, WorkerRecord,
 };
 use bundle_format::{ContentHash, PAGE};
 use site_config::VarValue;
 use worker_host::compile::Compiled;
 use worker_host::{Cpu, SETTINGS_VERSION, TARGET, WASMTIME_VERSION};
 
+use crate::compile::CompiledSite;
 use crate::encode::{EncodeOptions, Encoded, Encoder, Level};
 use crate::media_type::{cache_policy, media_type};
 use crate::parallel::in_order;
 use crate::plan::{Plan, PlannedTarget};
 use crate::scan::SourceFile;
-use crate::survey::{AssetFile, Survey, WorkerFile};
+use crate::survey::{AssetFile, Program, Survey, WorkerFile};
+
+/// Native code from this size on is stored raw unless all is to be compressed: decoding it would
+/// take longer than everything else that an app does before its first answer.
+const CODE_BYTES_COMPRESSED_MAX: usize = 1 << 20;
+
+/// How native code is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeOptions {
+    /// All compressed.
+    Compress,
+    /// What is large is raw.
+    CompressSmall,
+    /// All raw.
+    Raw,
+}
 
 /// Everything that a bundle is written from.
 pub struct Ingredients<'i> {
@@ -32,14 +48,14 @@ pub struct Ingredients<'i> {
     pub survey: &'i Survey,
     /// Paths.
     pub plan: &'i Plan,
-    /// Native code, in the order of the survey's workers.
-    pub compiled: &'i [Compiled],
+    /// Native code.
+    pub compiled: &'i CompiledSite,
     /// The CPU that it was compiled for.
     pub cpu: Cpu,
     /// How assets are coded.
     pub encode: EncodeOptions,
-    /// Whether native code is compressed too.
-    pub compress_code: bool,
+    /// How native code is stored.
+    pub code: CodeOptions,
     /// For all paths.
     pub prefix: String,
     /// For all assets.
@@ -111,6 +127,7 @@ pub fn pack<W: Write + Seek>(
 
     writer.align(PAGE)?;
     let code_at = writer.position;
+    let script_engine = pack_script_engine(&mut writer, ingredients, &mut packed)?;
     let workers = pack_workers(&mut writer, ingredients, &mut packed)?;
     let code_section = Section::of_hashed_parts(code_at, writer.position - code_at);
 
@@ -119,7 +136,7 @@ pub fn pack<W: Write + Seek>(
     let index_section = writer.section(&index_bytes)?;
     let index_section = Section::of_hashed_parts(index_section.offset, index_section.length);
     let hashes_section = writer.section(&block_hashes(&index_bytes))?;
-    let meta = meta(ingredients, workers, media_types, shape);
+    let meta = meta(ingredients, (workers, script_engine), media_types, shape);
     let meta_section = writer.section(&meta.encode()?)?;
     let sections = [
         contents_section,
@@ -229,6 +246,28 @@ fn write_content<W: Write + Seek>(
     })
 }
 
+/// Writes the engine of scripts, if there are any, and the image that theirs refer to.
+fn pack_script_engine<W: Write + Seek>(
+    writer: &mut Writer<W>,
+    ingredients: &Ingredients<'_>,
+    packed: &mut Packed,
+) -> Result<Option<ScriptEngineRecord>, PackError> {
+    let Some(engine) = &ingredients.compiled.script_engine else {
+        return Ok(None);
+    };
+    let code = write_code(writer, &engine.code, ingredients)?;
+    // The base is needed before anything else of a script, so it lies as the engine does.
+    let base = match code.storage {
+        CodeStorage::Raw => write_stored(writer, &engine.base.code, &engine.base, CodeStorage::Raw)?,
+        _ => write_code(writer, &engine.base, ingredients)?,
+    };
+    for record in [code, base] {
+        packed.code_bytes += record.code_bytes;
+        packed.stored_code_bytes += record.stored_bytes;
+    }
+    Ok(Some(ScriptEngineRecord { code, base }))
+}
+
 /// Writes the native code of all workers; gives their records in the order of the plan.
 fn pack_workers<W: Write + Seek>(
     writer: &mut Writer<W>,
@@ -237,11 +276,18 @@ fn pack_workers<W: Write + Seek>(
 ) -> Result<Vec<WorkerRecord>, PackError> {
     let mut records = Vec::with_capacity(ingredients.plan.workers.len());
     for planned in &ingredients.plan.workers {
-        let compiled = &ingredients.compiled[planned.source];
-        let code = write_code(writer, compiled, ingredients)?;
+        let compiled = &ingredients.compiled.workers[planned.source];
+        let worker = &ingredients.survey.workers[planned.source];
+        let code = match (&worker.program, &ingredients.compiled.script_engine) {
+            (Program::Script(_), Some(engine)) if ingredients.code != CodeOptions::Raw => {
+                let level = ingredients.encode.level.code();
+                let stored = compress_after(&engine.base.code, &compiled.code, level)?;
+                write_stored(writer, &stored, compiled, CodeStorage::ZstdAfterBase)?
+            }
+            _ => write_code(writer, compiled, ingredients)?,
+        };
         packed.code_bytes += code.code_bytes;
         packed.stored_code_bytes += code.stored_bytes;
-        let worker = &ingredients.survey.workers[planned.source];
         records.push(worker_record(worker, planned.route.clone(), compiled, code));
     }
     Ok(records)
@@ -253,26 +299,57 @@ fn write_code<W: Write + Seek>(
     ingredients: &Ingredients<'_>,
 ) -> Result<CodeRecord, PackError> {
     let level: Level = ingredients.encode.level;
-    let stored = match ingredients.compress_code {
-        true => zstd::bulk::compress(&compiled.code, level.code())?,
-        false => {
-            writer.align(PAGE)?;
-            compiled.code.clone()
-        }
+    let is_raw = match ingredients.code {
+        CodeOptions::Compress => false,
+        CodeOptions::CompressSmall => compiled.code.len() >= CODE_BYTES_COMPRESSED_MAX,
+        CodeOptions::Raw => true,
     };
+    match is_raw {
+        true => write_stored(writer, &compiled.code, compiled, CodeStorage::Raw),
+        false => {
+            let stored = zstd::bulk::compress(&compiled.code, level.code())?;
+            write_stored(writer, &stored, compiled, CodeStorage::Zstd)
+        }
+    }
+}
+
+fn write_stored<W: Write + Seek>(
+    writer: &mut Writer<W>,
+    stored: &[u8],
+    compiled: &Compiled,
+    storage: CodeStorage,
+) -> Result<CodeRecord, PackError> {
+    if storage == CodeStorage::Raw {
+        writer.align(PAGE)?;
+    }
     let record = CodeRecord {
         offset: writer.position,
         stored_bytes: stored.len() as u64,
         code_bytes: compiled.code.len() as u64,
-        hash: ContentHash::of(&stored),
-        compressed: ingredients.compress_code,
+        hash: ContentHash::of(stored),
+        storage,
     };
-    writer.write(&stored)?;
-    if !ingredients.compress_code {
+    writer.write(stored)?;
+    if storage == CodeStorage::Raw {
         // What is made executable must not share its last page.
         writer.align(PAGE)?;
     }
     Ok(record)
+}
+
+/// A zstd frame of `bytes` that refers to `base` as what came before.
+fn compress_after(base: &[u8], bytes: &[u8], level: i32) -> io::Result<Vec<u8>> {
+    let mut encoder = zstd::stream::write::Encoder::with_ref_prefix(Vec::new(), level, base)?;
+    encoder.window_log(window_log(base.len() + bytes.len()))?;
+    encoder.long_distance_matching(true)?;
+    encoder.include_checksum(false)?;
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+/// The base has to be within reach of the last byte.
+fn window_log(bytes: usize) -> u32 {
+    bytes.next_power_of_two().ilog2().clamp(20, 27)
 }
 
 fn worker_record(
@@ -296,10 +373,14 @@ fn worker_record(
         name: worker.config.name.clone(),
         version: worker.config.version.clone(),
         route,
-        kind: match worker.kind {
-            worker_host::WorkerKind::CoreCommand => WorkerKind::CoreCommand,
-            worker_host::WorkerKind::ComponentCommand => WorkerKind::ComponentCommand,
+        kind: match worker.program {
+            Program::Wasm(_, worker_host::WorkerKind::CoreCommand) => WorkerKind::CoreCommand,
+            Program::Wasm(_, worker_host::WorkerKind::ComponentCommand) => {
+                WorkerKind::ComponentCommand
+            }
+            Program::Script(_) => WorkerKind::Script,
         },
+        reuse: worker.config.reuse.unwrap_or(1),
         vars: vars.collect(),
         limits: worker.config.limits,
         needs: PoolNeeds {
@@ -381,7 +462,7 @@ impl MediaTypes {
 
 fn meta(
     ingredients: &Ingredients<'_>,
-    workers: Vec<WorkerRecord>,
+    (workers, script_engine): (Vec<WorkerRecord>, Option<ScriptEngineRecord>),
     media_types: Vec<String>,
     index: IndexShape,
 ) -> Meta {
@@ -404,6 +485,7 @@ fn meta(
         asset_files: u32::try_from(survey.assets.len()).unwrap_or(u32::MAX),
         index,
         workers,
+        script_engine,
     }
 }
 

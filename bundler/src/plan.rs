@@ -89,11 +89,8 @@ pub fn plan(assets: &[AssetFile], workers: &[WorkerFile], problems: &mut Vec<Pro
 fn plan_workers(workers: &[WorkerFile], problems: &mut Vec<Problem>) -> Vec<PlannedWorker> {
     let mut planned = Vec::new();
     for (source, worker) in workers.iter().enumerate() {
-        let stem = worker
-            .file
-            .name
-            .strip_suffix(".wasm")
-            .unwrap_or(&worker.file.name);
+        let name = &worker.file.name;
+        let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
         match RoutePattern::of_file(&format!("/{stem}")) {
             Ok(route) => planned.push(PlannedWorker { source, route }),
             Err(error) => problems.push(Problem::new(worker.file.name.clone(), error.to_string())),
@@ -229,6 +226,7 @@ mod tests {
     use super::*;
     use crate::problem::Problems;
     use crate::scan::SourceFile;
+    use crate::survey::Program;
     use worker_host::WorkerKind;
 
     fn file(name: &str) -> SourceFile {
@@ -251,8 +249,7 @@ mod tests {
             .iter()
             .map(|name| WorkerFile {
                 file: file(name),
-                wasm: Vec::new(),
-                kind: WorkerKind::CoreCommand,
+                program: Program::Wasm(Vec::new(), WorkerKind::CoreCommand),
                 config: site_config::WorkerConfig::default(),
             })
             .collect();

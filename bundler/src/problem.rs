@@ -25,6 +25,19 @@ impl std::fmt::Display for Problem {
     }
 }
 
+impl From<module_graph::Problem> for Problem {
+    fn from(problem: module_graph::Problem) -> Self {
+        let place = format!("{}:{}:{}", problem.file, problem.line, problem.column);
+        let whole = problem.to_string();
+        // What follows the place: the message, and the line that it is about.
+        let message = whole.strip_prefix(&place).unwrap_or(&whole);
+        Self {
+            message: message.trim_start_matches([':', ' ']).to_owned(),
+            place,
+        }
+    }
+}
+
 impl From<site_config::Problem> for Problem {
     fn from(problem: site_config::Problem) -> Self {
         let site_config::Problem {

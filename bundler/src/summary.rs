@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use bundle_format::meta::Layout;
 use serde::Serialize;
-use worker_host::compile::Compiled;
 
+use crate::compile::CompiledSite;
 use crate::pack::Packed;
 use crate::plan::Plan;
 use crate::progress::megabytes;
-use crate::survey::Survey;
+use crate::survey::{Program, Survey};
 
 /// What a bundle consists of.
 #[derive(Debug, Serialize)]
@@ -27,6 +27,8 @@ pub struct Summary {
     pub stored_asset_bytes: u64,
     /// In the order in which their routes are tried.
     pub workers: Vec<WorkerSummary>,
+    /// The engine of all scripts, plain, if there are any.
+    pub script_engine_bytes: Option<u64>,
     /// Files that are neither.
     pub unused_files: usize,
     /// What may be unexpected.
@@ -44,8 +46,10 @@ pub struct WorkerSummary {
     pub route: String,
     /// Its file.
     pub source: String,
-    /// Its native code, plain.
+    /// Its native code, plain; of a script, the image of its heap.
     pub code_bytes: u64,
+    /// Whether it runs on the engine that all scripts share.
+    pub is_script: bool,
 }
 
 /// The executable.
@@ -69,7 +73,7 @@ impl Summary {
     pub(crate) fn new(
         survey: &Survey,
         plan: &Plan,
-        compiled: &[Compiled],
+        compiled: &CompiledSite,
         packed: Packed,
         app: Option<AppFile>,
         begin: Instant,
@@ -77,8 +81,10 @@ impl Summary {
         let workers = plan.workers.iter().map(|worker| WorkerSummary {
             route: worker.route.to_string(),
             source: survey.workers[worker.source].file.name.clone(),
-            code_bytes: compiled[worker.source].code.len() as u64,
+            code_bytes: compiled.workers[worker.source].code.len() as u64,
+            is_script: matches!(survey.workers[worker.source].program, Program::Script(_)),
         });
+        let notes = [&survey.notes, &plan.notes, &compiled.notes];
         Self {
             layout: layout_name(survey.layout),
             layout_reason: survey.layout_reason.clone(),
@@ -87,7 +93,11 @@ impl Summary {
             stored_asset_bytes: packed.stored_asset_bytes,
             workers: workers.collect(),
             unused_files: survey.unused_files,
-            notes: plan.notes.clone(),
+            script_engine_bytes: compiled
+                .script_engine
+                .as_ref()
+                .map(|engine| (engine.code.code.len() + engine.base.code.len()) as u64),
+            notes: notes.into_iter().flatten().cloned().collect(),
             app,
             seconds: begin.elapsed().as_secs_f64(),
         }
@@ -126,13 +136,16 @@ impl std::fmt::Display for Summary {
             route,
             source,
             code_bytes,
+            is_script,
         } in &self.workers
         {
             let size = megabytes(*code_bytes);
-            writeln!(
-                f,
-                "         {route:<width$}  {source}  {size} of native code"
-            )?;
+            let what = if *is_script { "of heap" } else { "of native code" };
+            writeln!(f, "         {route:<width$}  {source}  {size} {what}")?;
+        }
+        if let Some(bytes) = self.script_engine_bytes {
+            let size = megabytes(bytes);
+            writeln!(f, "scripts  run on one JavaScript engine, {size} of native code")?;
         }
         if self.unused_files > 0 {
             writeln!(

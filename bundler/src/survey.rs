@@ -1,21 +1,25 @@
 //! Decides what each file of a site is: asset, worker, configuration, or nothing of ours.
 //!
 //! Two layouts. A *site* has an `index.html` at its root, as static site generators write it:
-//! every file is an asset, except `.wasm` files that are workers by their contents. A *project* is
-//! what Wasm Workers Server 1.7 serves: `.wasm` files anywhere are workers, assets lie below
-//! `public/`, and names that begin with `_` are never looked at.
+//! every file is an asset, except `.wasm` files that are workers by their contents, and scripts that
+//! `wws.toml` names. A *project* is what Wasm Workers Server 1.7 serves: `.wasm` files and scripts
+//! anywhere are workers, assets lie below `public/`, and names that begin with `_` are never looked
+//! at.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use bundle_format::meta::Layout;
 use limits::LimitOverrides;
-use site_config::WorkerConfig;
+use module_graph::ModuleGraph;
+use site_config::{ScriptPattern, WorkerConfig};
 use worker_host::WorkerKind;
 use worker_host::compile::{InspectError, WasmKind, inspect};
 
 use crate::problem::{Problem, Problems};
 use crate::scan::SourceFile;
+use crate::scripts::{self, ScriptFile};
 
 /// What a site consists of.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub struct Survey {
     pub workers: Vec<WorkerFile>,
     /// How many files are neither; only in a project.
     pub unused_files: usize,
+    /// What the user may not expect.
+    pub notes: Vec<String>,
 }
 
 /// A file that is served as it is.
@@ -47,11 +53,18 @@ pub struct WorkerFile {
     /// The file.
     pub file: SourceFile,
     /// What is in it.
-    pub wasm: Vec<u8>,
-    /// What kind of program that is.
-    pub kind: WorkerKind,
+    pub program: Program,
     /// What the TOML file beside it says.
     pub config: WorkerConfig,
+}
+
+/// What a worker is made from.
+#[derive(Clone, Debug)]
+pub enum Program {
+    /// WebAssembly, and what kind of it.
+    Wasm(Vec<u8>, WorkerKind),
+    /// A script with all that it imports.
+    Script(ModuleGraph),
 }
 
 /// Files at the root of a site that configure it; never served.
@@ -62,8 +75,11 @@ const RUNTIMES_CONFIG: &str = ".wws.toml";
 /// without anybody noticing.
 const RULE_FILES: [&str; 2] = ["_headers", "_redirects"];
 
-/// Scripts that wws 1.7 runs as workers.
-const SCRIPTS: [&str; 5] = ["js", "mjs", "ts", "py", "rb"];
+/// Scripts that are workers in a project.
+const SCRIPTS: [&str; 8] = ["js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx"];
+
+/// Scripts that wws 1.7 runs as workers, and this version does not.
+const OTHER_SCRIPTS: [&str; 2] = ["py", "rb"];
 
 /// Where the assets of a project lie.
 const PUBLIC: &str = "public/";
@@ -74,6 +90,7 @@ const WASM_BYTES_MAX: u64 = 512 << 20;
 /// Decides what each file is. What is wrong with single files goes to `problems`; an error is that
 /// nobody can tell how to read the folder.
 pub fn survey(
+    root: &Path,
     files: Vec<SourceFile>,
     layout: Option<Layout>,
     problems: &mut Vec<Problem>,
@@ -92,16 +109,20 @@ pub fn survey(
             assets: Vec::new(),
             workers: Vec::new(),
             unused_files: 0,
+            notes: Vec::new(),
         },
+        scripts: Vec::new(),
+        script_names: BTreeSet::new(),
         site_limits: LimitOverrides::default(),
         problems: Vec::new(),
     };
     sorter.read_site_config();
     files.into_iter().for_each(|file| sorter.sort(file));
+    sorter.add_scripts(root);
     sorter.apply_site_limits();
     if sorter.survey.assets.is_empty() && sorter.survey.workers.is_empty() {
         let message = "nothing in it would be served: in a project, assets lie below public/ and \
-            workers are .wasm files; in a site, all files are served (--layout site)";
+            workers are .wasm files and scripts; in a site, all files are served (--layout site)";
         sorter.problems.push(Problem::new("the folder", message));
     }
     problems.append(&mut sorter.problems);
@@ -130,7 +151,8 @@ fn choose_layout(
     }
     let is_worker = |name: &str| {
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-        (extension == "wasm" || SCRIPTS.contains(&extension)) && !is_private(name)
+        let is_script = SCRIPTS.contains(&extension) || OTHER_SCRIPTS.contains(&extension);
+        (extension == "wasm" || is_script) && !is_private(name)
     };
     if has(&is_worker) {
         return Ok((
@@ -139,7 +161,7 @@ fn choose_layout(
         ));
     }
     let message = "this is neither of the two layouts. A site has an index.html at its root, and \
-        all its files are served; a project has workers (.wasm) anywhere and assets below public/. \
+        all its files are served; a project has workers (.wasm, .js, .ts) anywhere and assets below public/. \
         Say which one is meant with --layout site or --layout project";
     Err(
         match Problems::check(vec![Problem::new("the folder", message)]) {
@@ -159,6 +181,9 @@ struct Sorter {
     names: BTreeSet<String>,
     by_name: BTreeMap<String, SourceFile>,
     survey: Survey,
+    scripts: Vec<ScriptFile>,
+    /// Of a site: those that `wws.toml` names.
+    script_names: BTreeSet<String>,
     site_limits: LimitOverrides,
     problems: Vec<Problem>,
 }
@@ -172,11 +197,43 @@ impl Sorter {
             return;
         };
         match site_config::parse_site_config(&file.name, &bytes) {
-            Ok(config) => self.site_limits = config.limits,
+            Ok(config) => {
+                self.site_limits = config.limits;
+                self.find_scripts(&config.scripts);
+            }
             Err(problems) => self
                 .problems
                 .extend(problems.into_iter().map(Problem::from)),
         }
+    }
+
+    /// The scripts of a site; a pattern that matches nothing is a mistake.
+    fn find_scripts(&mut self, patterns: &[ScriptPattern]) {
+        for pattern in patterns {
+            match scripts::matching(&pattern.glob, &self.names) {
+                Ok(names) => self.script_names.extend(names),
+                Err(message) => self.problems.push(Problem::new(
+                    format!("{SITE_CONFIG}:{}:{}", pattern.line, pattern.column),
+                    message,
+                )),
+            }
+        }
+    }
+
+    /// Reads the scripts with all that they import, and adds those that are workers.
+    fn add_scripts(&mut self, root: &Path) {
+        let scripts = std::mem::take(&mut self.scripts);
+        let read = scripts::read(root, scripts, &mut self.problems);
+        for note in read.notes {
+            self.survey.notes.push(note);
+        }
+        let assets = self.survey.assets.iter().map(|asset| asset.file.name.as_str());
+        let imported = assets.filter(|name| read.imported.contains(*name));
+        self.survey.notes.extend(imported.map(|name| {
+            format!("{name} is imported by a worker, and also served as a file of the site")
+        }));
+        self.survey.workers.extend(read.workers);
+        self.survey.workers.sort_by(|a, b| a.file.name.cmp(&b.file.name));
     }
 
     fn apply_site_limits(&mut self) {
@@ -207,6 +264,8 @@ impl Sorter {
         } else if let Some(stem) = file.name.strip_suffix(".wasm") {
             let stem = stem.to_owned();
             self.sort_wasm(file, &stem);
+        } else if self.script_names.contains(&file.name) {
+            self.sort_script(file);
         } else if !self.configures_worker(&file.name) {
             let url_path = format!("/{}", file.name);
             self.survey.assets.push(AssetFile { file, url_path });
@@ -226,11 +285,13 @@ impl Sorter {
         }
         let (stem, extension) = file.name.rsplit_once('.').unwrap_or((&file.name, ""));
         let (stem, extension) = (stem.to_owned(), extension.to_owned());
-        if is_private(&file.name) {
+        if is_private(&file.name) || scripts::is_declaration(&file.name) {
             self.survey.unused_files += 1;
         } else if extension == "wasm" {
             self.sort_wasm(file, &stem);
         } else if SCRIPTS.contains(&extension.as_str()) {
+            self.sort_script(file);
+        } else if OTHER_SCRIPTS.contains(&extension.as_str()) {
             let message = format!(
                 "workers in .{extension} are not supported in this version of wws; move the file \
                  below public/ if it is an asset, or leave it out with --ignore"
@@ -254,8 +315,27 @@ impl Sorter {
     fn configures_worker(&self, name: &str) -> bool {
         name.strip_suffix(".toml").is_some_and(|stem| {
             let wasm = format!("{stem}.wasm");
-            self.names.contains(&wasm) && self.is_worker_by_contents(&wasm)
+            let is_script = |extension: &&str| self.is_script(&format!("{stem}.{extension}"));
+            (self.names.contains(&wasm) && self.is_worker_by_contents(&wasm))
+                || SCRIPTS.iter().any(|extension| is_script(&extension))
         })
+    }
+
+    /// Whether a file is read as a script.
+    fn is_script(&self, name: &str) -> bool {
+        match self.layout {
+            Layout::Site => self.script_names.contains(name),
+            Layout::Project => {
+                let is_asset = name.starts_with(PUBLIC);
+                self.names.contains(name) && !is_private(name) && !is_asset
+            }
+        }
+    }
+
+    fn sort_script(&mut self, file: SourceFile) {
+        let stem = file.name.rsplit_once('.').map_or(&*file.name, |(stem, _)| stem);
+        let config = self.worker_config(&stem.to_owned());
+        self.scripts.push(ScriptFile { file, config });
     }
 
     fn is_worker_by_contents(&self, name: &str) -> bool {
@@ -279,15 +359,7 @@ impl Sorter {
         }
         let Some(wasm) = self.read(&file) else { return };
         match inspect(&wasm) {
-            Ok(WasmKind::Worker(kind)) => {
-                let config = self.worker_config(stem);
-                self.survey.workers.push(WorkerFile {
-                    file,
-                    wasm,
-                    kind,
-                    config,
-                });
-            }
+            Ok(WasmKind::Worker(kind)) => self.add_wasm(file, stem, wasm, kind),
             Ok(WasmKind::HttpHandler(export)) => {
                 let message = format!(
                     "exports {export}; components with wasi:http are not supported in this \
@@ -297,13 +369,7 @@ impl Sorter {
             }
             // What it imports will be reported when it is linked.
             Ok(WasmKind::ForeignCommand) if self.layout == Layout::Project => {
-                let (kind, config) = (WorkerKind::CoreCommand, self.worker_config(stem));
-                self.survey.workers.push(WorkerFile {
-                    file,
-                    wasm,
-                    kind,
-                    config,
-                });
+                self.add_wasm(file, stem, wasm, WorkerKind::CoreCommand);
             }
             Ok(WasmKind::Other | WasmKind::ForeignCommand) if self.layout == Layout::Site => {
                 let url_path = format!("/{}", file.name);
@@ -320,6 +386,20 @@ impl Sorter {
                 self.problems.push(Problem::new(file.name, message));
             }
         }
+    }
+
+    fn add_wasm(&mut self, file: SourceFile, stem: &str, wasm: Vec<u8>, kind: WorkerKind) {
+        let config = self.worker_config(stem);
+        if let Some(place) = config.worker_table {
+            let message = "[worker] says how a script runs, and this worker is none; remove it";
+            self.problems.push(place.problem(format!("{stem}.toml"), message).into());
+        }
+        let program = Program::Wasm(wasm, kind);
+        self.survey.workers.push(WorkerFile {
+            file,
+            program,
+            config,
+        });
     }
 
     fn worker_config(&mut self, stem: &str) -> WorkerConfig {

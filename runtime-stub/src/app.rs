@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
+use bundle_format::meta::WorkerKind;
 use bundle_format::{Bundle, OpenError};
 use bytes::Bytes;
 use http::HeaderValue;
@@ -15,6 +16,9 @@ use crate::find::{self, Destination};
 use crate::log;
 use crate::memory_files::MemoryFiles;
 use crate::workers::{LoadFailure, Workers};
+
+/// How many scripts are loaded before somebody asks for them.
+const SCRIPTS_LOADED_AT_START: usize = 4;
 
 /// A bundle, opened and ready to answer.
 pub struct App {
@@ -124,9 +128,25 @@ impl App {
         &self.prefix
     }
 
-    /// Loads all workers, one after the other.
+    /// Loads all programs and the first scripts, one after the other.
     pub fn load_workers(&self) -> Result<(), StartError> {
-        for (worker, record) in self.bundle.meta().workers.iter().enumerate() {
+        let meta = self.bundle.meta();
+        self.workers
+            .load_script_engine(&self.bundle, self.mapped)
+            .map_err(|failure| StartError::Worker {
+                worker: "of a script".to_owned(),
+                failure,
+            })?;
+        let mut scripts = 0;
+        for (worker, record) in meta.workers.iter().enumerate() {
+            if record.kind == WorkerKind::Script {
+                scripts += 1;
+                // Each has a memory of its own, and has run when the site was bundled: the others
+                // are loaded when they are asked for.
+                if scripts > SCRIPTS_LOADED_AT_START {
+                    continue;
+                }
+            }
             self.workers
                 .load(&self.bundle, self.mapped, worker)
                 .map_err(|failure| StartError::Worker {

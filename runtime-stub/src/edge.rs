@@ -4,11 +4,15 @@
 //! filter takes a request apart and puts the answer together, which costs about a microsecond, and
 //! an asset has no use for it.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use bundle_format::Damage;
 use bytes::Bytes;
+use futures_core::Stream;
 use http::header::{CONNECTION, HOST, LOCATION};
+use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
@@ -16,7 +20,8 @@ use http_body_util::combinators::BoxBody;
 use http_semantics::{SitePath, asset_method, encode_path};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
-use warp::Filter;
+use warp::{Filter, Reply};
+use worker_host::{BodyAborted, BodyStream, WorkerBody};
 
 use crate::app::App;
 use crate::asset::{self, AssetError};
@@ -26,7 +31,7 @@ use crate::refusal::Refusal;
 use crate::worker_call::{self, BodyRead, WorkerTarget};
 
 type RequestBody = BoxBody<Bytes, std::io::Error>;
-type WorkerFuture = std::pin::Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+type WorkerFuture = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// Answers requests for one app. Cheap to clone.
 #[derive(Clone)]
@@ -109,6 +114,7 @@ impl Edge {
                     .to_owned();
                 let target = WorkerTarget {
                     worker,
+                    origin: origin(&request),
                     url,
                     params,
                 };
@@ -211,15 +217,52 @@ fn has_one_host<B>(request: &Request<B>) -> bool {
     hosts.next().is_some() && hosts.next().is_none()
 }
 
+/// Scheme and authority that a request addresses (RFC 9110, 7.1); what is no authority becomes
+/// `localhost`.
+fn origin<B>(request: &Request<B>) -> String {
+    let from_uri = request.uri().authority().map(Authority::as_str);
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let is_authority = |host: &&str| host.parse::<Authority>().is_ok() && !host.contains('@');
+    let authority = from_uri.or(host).filter(is_authority).unwrap_or("localhost");
+    format!("http://{authority}")
+}
+
+/// An answer of a worker as warp's.
+fn reply(response: Response<WorkerBody>) -> warp::reply::Response {
+    let (head, body) = response.into_parts();
+    match body {
+        WorkerBody::Whole(bytes) => Response::from_parts(head, bytes).into_response(),
+        WorkerBody::Stream(stream) => {
+            let mut response = warp::reply::stream(Pieces(stream)).into_response();
+            *response.status_mut() = head.status;
+            *response.headers_mut() = head.headers;
+            *response.extensions_mut() = head.extensions;
+            response
+        }
+    }
+}
+
+/// The pieces of a body, as they come.
+struct Pieces(BodyStream);
+
+impl Stream for Pieces {
+    type Item = Result<Bytes, BodyAborted>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_piece(context)
+    }
+}
+
 /// Takes a request for a worker apart and calls it.
 fn worker_filter(
     app: Arc<App>,
-) -> impl Filter<Extract = (Response<Bytes>,), Error = warp::Rejection> + Clone {
+) -> impl Filter<Extract = (warp::reply::Response,), Error = warp::Rejection> + Clone {
     warp::ext::get::<WorkerTarget>()
         .and(warp::method())
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
         .then(move |target, method, headers, body| {
-            worker_call::answer(Arc::clone(&app), target, method, headers, body)
+            let answer = worker_call::answer(Arc::clone(&app), target, method, headers, body);
+            async move { reply(answer.await) }
         })
 }

@@ -8,7 +8,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Method, Response};
-use worker_host::{CallError, WorkerRequest, WorkerResponse};
+use worker_host::{CallError, WorkerBody, WorkerRequest, WorkerResponse};
 
 use crate::app::App;
 use crate::log;
@@ -18,6 +18,8 @@ use crate::refusal::Refusal;
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerTarget {
     pub(crate) worker: usize,
+    /// Scheme and authority, as the client has them.
+    pub(crate) origin: String,
     pub(crate) url: String,
     pub(crate) params: Vec<(String, String)>,
 }
@@ -46,7 +48,7 @@ pub(crate) async fn answer<B: Buf, E>(
     method: Method,
     headers: HeaderMap,
     body: impl Stream<Item = Result<B, E>>,
-) -> Response<Bytes> {
+) -> Response<WorkerBody> {
     let worker = target.worker;
     let failure = match call(&app, target, method, headers, body).await {
         Ok(response) => return mark_read(finish(response)),
@@ -66,12 +68,14 @@ pub(crate) async fn answer<B: Buf, E>(
     ];
     log::line("worker_failed", &fields);
     match failure {
-        Failure::Body(_) => refusal.response(),
-        Failure::Load(_) | Failure::Call(_) => mark_read(refusal.response()),
+        Failure::Body(_) => refusal.response().map(WorkerBody::Whole),
+        Failure::Load(_) | Failure::Call(_) => {
+            mark_read(refusal.response().map(WorkerBody::Whole))
+        }
     }
 }
 
-fn mark_read(mut response: Response<Bytes>) -> Response<Bytes> {
+fn mark_read(mut response: Response<WorkerBody>) -> Response<WorkerBody> {
     response.extensions_mut().insert(BodyRead);
     response
 }
@@ -106,11 +110,15 @@ impl Failure {
             Self::Body(BodyFailure::TooSlow(_)) => Refusal::RequestTimeout,
             Self::Body(BodyFailure::Broken) => Refusal::BadRequest,
             Self::Call(error) => match error {
-                CallError::Busy { .. } | CallError::Timeout { waiting: true, .. } => Refusal::Busy,
+                CallError::Busy { .. }
+                | CallError::Timeout { waiting: true, .. }
+                | CallError::InstanceLost => Refusal::Busy,
                 CallError::Timeout { waiting: false, .. } => Refusal::GatewayTimeout,
-                CallError::OutOfMemory { .. } | CallError::Exit { .. } | CallError::Trap { .. } => {
-                    Refusal::Internal
-                }
+                CallError::OutOfMemory { .. }
+                | CallError::Exit { .. }
+                | CallError::Trap { .. }
+                | CallError::Exception { .. }
+                | CallError::NeverAnswers => Refusal::Internal,
                 CallError::ResponseTooLarge { .. } | CallError::BadResponse(_) => {
                     Refusal::BadGateway
                 }
@@ -132,10 +140,16 @@ async fn call<B: Buf, E>(
         .map_or(limits::ByteSize(0), |l| l.request_body);
     let body = collect(app, &headers, body, limit).await?;
     let worker = app.worker(target.worker).await.map_err(Failure::Load)?;
-    let WorkerTarget { url, params, .. } = target;
+    let WorkerTarget {
+        origin,
+        url,
+        params,
+        ..
+    } = target;
     Ok(worker
         .call(WorkerRequest {
             method,
+            origin,
             url,
             headers,
             body,
@@ -175,7 +189,7 @@ async fn collect<B: Buf, E>(
 }
 
 /// A worker's answer as it goes out.
-fn finish(answer: WorkerResponse) -> Response<Bytes> {
+fn finish(answer: WorkerResponse) -> Response<WorkerBody> {
     let WorkerResponse {
         status,
         mut headers,
@@ -189,7 +203,10 @@ fn finish(answer: WorkerResponse) -> Response<Bytes> {
         .entry(CONTENT_TYPE)
         .or_insert(HeaderValue::from_static("text/html; charset=utf-8"));
     let has_body = !matches!(status.as_u16(), 204 | 205 | 304);
-    let mut response = Response::new(if has_body { body } else { Bytes::new() });
+    let mut response = Response::new(match has_body {
+        true => body,
+        false => WorkerBody::Whole(Bytes::new()),
+    });
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response

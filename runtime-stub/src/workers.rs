@@ -3,12 +3,14 @@
 
 use std::sync::{Arc, OnceLock};
 
-use bundle_format::meta::{VarSource, WorkerKind, WorkerRecord};
+use std::io::Read;
+
+use bundle_format::meta::{CodeRecord, CodeStorage, VarSource, WorkerKind, WorkerRecord};
 use bundle_format::{Bundle, Damage, Meta};
 use limits::{LimitOverrides, WorkerLimits};
 use worker_host::{
-    EngineError, Host, LoadError, NativeCode, PoolSize, SETTINGS_VERSION, WASMTIME_VERSION, Worker,
-    WorkerSettings, leak_pages,
+    EngineError, Host, LoadError, LogLevel, NativeCode, PoolSize, SETTINGS_VERSION, ScriptEngine,
+    WASMTIME_VERSION, Worker, WorkerSettings, leak_pages,
 };
 
 use crate::app::StartError;
@@ -23,8 +25,17 @@ const CODE_BYTES_MAX: u64 = 4 << 30;
 /// All workers, in the order of the meta section.
 pub(crate) struct Workers {
     host: OnceLock<Result<Arc<Host>, Arc<LoadFailure>>>,
+    scripts: OnceLock<Result<Scripts, Arc<LoadFailure>>>,
     pool: PoolSize,
     slots: Vec<Slot>,
+}
+
+/// What all scripts share.
+#[derive(Clone)]
+struct Scripts {
+    engine: ScriptEngine,
+    /// What the images of scripts refer to.
+    base: &'static [u8],
 }
 
 struct Slot {
@@ -66,6 +77,7 @@ impl Workers {
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             host: OnceLock::new(),
+            scripts: OnceLock::new(),
             pool: pool_size(&meta.workers, &slots),
             slots,
         })
@@ -95,9 +107,66 @@ impl Workers {
         };
         let load = || {
             let host = self.host()?;
-            load_worker(&host, bundle, mapped, record, slot.settings.clone()).map_err(Arc::new)
+            let code = Stored {
+                bundle,
+                mapped,
+                record: &record.code,
+            };
+            let settings = slot.settings.clone();
+            match record.kind {
+                WorkerKind::Script => {
+                    let Scripts { engine, base } = self.scripts(bundle, mapped)?;
+                    let image = code.load(Some(base)).map_err(Arc::new)?;
+                    Worker::load_script(&host, &engine, image, settings)
+                }
+                WorkerKind::CoreCommand => {
+                    let kind = worker_host::WorkerKind::CoreCommand;
+                    Worker::load(&host, kind, code.load(None).map_err(Arc::new)?, settings)
+                }
+                WorkerKind::ComponentCommand => {
+                    let kind = worker_host::WorkerKind::ComponentCommand;
+                    Worker::load(&host, kind, code.load(None).map_err(Arc::new)?, settings)
+                }
+            }
+            .map_err(|error| Arc::new(error.into()))
         };
         slot.loaded.get_or_init(load).clone()
+    }
+
+    /// Loads what all scripts share, or waits for the thread that is loading it.
+    pub(crate) fn load_script_engine(
+        &self,
+        bundle: &Bundle,
+        mapped: &'static [u8],
+    ) -> Result<(), Arc<LoadFailure>> {
+        match bundle.meta().script_engine {
+            Some(_) => self.scripts(bundle, mapped).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn scripts(
+        &self,
+        bundle: &Bundle,
+        mapped: &'static [u8],
+    ) -> Result<Scripts, Arc<LoadFailure>> {
+        let load = || {
+            let Some(record) = &bundle.meta().script_engine else {
+                return Err(Arc::new(Damage::Index.into()));
+            };
+            let stored = |record| Stored {
+                bundle,
+                mapped,
+                record,
+            };
+            let host = self.host()?;
+            let code = stored(&record.code).load(None).map_err(Arc::new)?;
+            let base = stored(&record.base).decode(None).map_err(Arc::new)?;
+            let engine = ScriptEngine::load(&host, code);
+            let engine = engine.map_err(|error| Arc::new(LoadFailure::from(error)))?;
+            Ok(Scripts { engine, base })
+        };
+        self.scripts.get_or_init(load).clone()
     }
 
     fn host(&self) -> Result<Arc<Host>, Arc<LoadFailure>> {
@@ -132,15 +201,27 @@ impl Slot {
             vars: environment(record)?,
             limits,
             concurrency: limits.concurrency_on(cores),
-            log: Arc::new(move |line| {
-                log::line("worker_log", &[("route", &route), ("line", &line)])
-            }),
+            reuse: record.reuse,
+            log: Arc::new(move |level, line| log_line(&route, level, line)),
         };
         Ok(Self {
             settings,
             loaded: OnceLock::new(),
         })
     }
+}
+
+/// What a worker logs; a level only where it says more than that it was logged.
+fn log_line(route: &str, level: LogLevel, line: &str) {
+    let (route, line): (&dyn std::fmt::Display, &dyn std::fmt::Display) = (&route, &line);
+    let level = match level {
+        LogLevel::Info => return log::line("worker_log", &[("route", route), ("line", line)]),
+        LogLevel::Debug => "debug",
+        LogLevel::Warn => "warn",
+        LogLevel::Error => "error",
+    };
+    let fields = [("route", route), ("level", &level as &dyn std::fmt::Display), ("line", line)];
+    log::line("worker_log", &fields);
 }
 
 fn check_engine(meta: &Meta) -> Result<(), StartError> {
@@ -225,77 +306,67 @@ fn pool_size(records: &[WorkerRecord], slots: &[Slot]) -> PoolSize {
     }
 }
 
-fn load_worker(
-    host: &Arc<Host>,
-    bundle: &Bundle,
+/// Native code as it lies in the bundle.
+struct Stored<'s> {
+    bundle: &'s Bundle,
     mapped: &'static [u8],
-    record: &WorkerRecord,
-    settings: WorkerSettings,
-) -> Result<Worker, LoadFailure> {
-    let code = native_code(bundle, mapped, record)?;
-    let kind = match record.kind {
-        WorkerKind::CoreCommand => worker_host::WorkerKind::CoreCommand,
-        WorkerKind::ComponentCommand => worker_host::WorkerKind::ComponentCommand,
-    };
-    Ok(Worker::load(host, kind, code, settings)?)
+    record: &'s CodeRecord,
 }
 
-/// The native code of a worker, in pages of its own: decoded, or where the kernel has mapped it.
-#[expect(
-    unsafe_code,
-    reason = "the one place where the contents of a bundle are trusted"
-)]
-fn native_code(
-    bundle: &Bundle,
-    mapped: &'static [u8],
-    record: &WorkerRecord,
-) -> Result<NativeCode, LoadFailure> {
-    let stored = bundle.code_bytes(&record.code)?;
-    let damage = Damage::NativeCode {
-        offset: record.code.offset,
-    };
-    if record.code.code_bytes > CODE_BYTES_MAX {
-        return Err(damage.into());
+impl Stored<'_> {
+    #[expect(
+        unsafe_code,
+        reason = "trust in the machine code of a bundle is claimed here, and only here"
+    )]
+    fn load(&self, base: Option<&[u8]>) -> Result<NativeCode, LoadFailure> {
+        let bytes = self.decode(base)?;
+        // SAFETY: the bytes are those that the bundler's compiler wrote, as far as a hash can tell.
+        // The hash catches damage, not forgery: who can change the executable that is running can
+        // already run any code here.
+        Ok(unsafe { NativeCode::assume_trusted(bytes) })
     }
-    let length = usize::try_from(record.code.code_bytes).map_err(|_| damage)?;
-    let bytes = match record.code.compressed {
-        true => leak_pages(length, |pages| {
-            match zstd::bulk::decompress_to_buffer(&stored, pages) {
-                Ok(count) if count == length => Ok(()),
-                Ok(_) => Err(std::io::ErrorKind::InvalidData.into()),
-                Err(error) => Err(error),
-            }
-        })?,
-        false => in_place(mapped, record, &stored)?,
-    };
-    // SAFETY: the bytes are those that the bundler's compiler wrote, as far as a hash can tell.
-    // The hash catches damage, not forgery: who can change the executable that is running can
-    // already run any code here.
-    Ok(unsafe { NativeCode::assume_trusted(bytes) })
-}
 
-/// Raw native code where it is mapped, or a copy if it does not begin on a page of its own.
-fn in_place(
-    mapped: &'static [u8],
-    record: &WorkerRecord,
-    stored: &[u8],
-) -> Result<&'static [u8], LoadFailure> {
-    let start = usize::try_from(record.code.offset).unwrap_or(usize::MAX);
-    let there = mapped
-        .get(start..)
-        .and_then(|rest| rest.get(..stored.len()));
-    match there {
-        Some(bytes)
-            if bytes
-                .as_ptr()
-                .addr()
-                .is_multiple_of(rustix::param::page_size()) =>
-        {
-            Ok(bytes)
+    /// The bytes on pages of their own; of an image, with the base that it refers to.
+    fn decode(&self, base: Option<&[u8]>) -> Result<&'static [u8], LoadFailure> {
+        let stored = self.bundle.code_bytes(self.record)?;
+        let damage = Damage::NativeCode {
+            offset: self.record.offset,
+        };
+        if self.record.code_bytes > CODE_BYTES_MAX {
+            return Err(damage.into());
         }
-        _ => Ok(leak_pages(stored.len(), |pages| {
-            pages.copy_from_slice(stored);
-            Ok::<_, std::io::Error>(())
-        })?),
+        let length = usize::try_from(self.record.code_bytes).map_err(|_| damage)?;
+        match (self.record.storage, base) {
+            (CodeStorage::Raw, _) => self.in_place(&stored),
+            (CodeStorage::Zstd, _) => leak_pages(length, |pages| {
+                match zstd::bulk::decompress_to_buffer(&stored, pages) {
+                    Ok(count) if count == length => Ok(()),
+                    Ok(_) => Err(std::io::Error::from(std::io::ErrorKind::InvalidData).into()),
+                    Err(error) => Err(error.into()),
+                }
+            }),
+            (CodeStorage::ZstdAfterBase, Some(base)) => leak_pages(length, |pages| {
+                let mut decoder = zstd::stream::read::Decoder::with_ref_prefix(&stored[..], base)?;
+                Ok(decoder.read_exact(pages)?)
+            }),
+            (CodeStorage::ZstdAfterBase, None) => Err(damage.into()),
+        }
     }
+
+    /// Raw native code where it is mapped, or a copy if it does not begin on a page of its own.
+    fn in_place(&self, stored: &[u8]) -> Result<&'static [u8], LoadFailure> {
+        let start = usize::try_from(self.record.offset).unwrap_or(usize::MAX);
+        let rest = self.mapped.get(start..);
+        match rest.and_then(|rest| rest.get(..stored.len())) {
+            Some(bytes) if begins_page(bytes) => Ok(bytes),
+            _ => leak_pages(stored.len(), |pages| {
+                pages.copy_from_slice(stored);
+                Ok::<_, LoadFailure>(())
+            }),
+        }
+    }
+}
+
+fn begins_page(bytes: &[u8]) -> bool {
+    bytes.as_ptr().addr().is_multiple_of(rustix::param::page_size())
 }

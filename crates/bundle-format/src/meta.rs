@@ -34,6 +34,8 @@ pub struct Meta {
     pub index: IndexShape,
     /// Exact routes first, then the rest in the order in which they are tried.
     pub workers: Vec<WorkerRecord>,
+    /// What runs the scripts among the workers, if there are any.
+    pub script_engine: Option<ScriptEngineRecord>,
 }
 
 /// Why a meta section was not written or not read.
@@ -109,17 +111,30 @@ pub struct WorkerRecord {
     pub limits: LimitOverrides,
     /// What one instance of it needs of the pool.
     pub needs: PoolNeeds,
-    /// Its machine code.
+    /// How many requests one instance answers.
+    pub reuse: u32,
+    /// Its machine code; of a script, the image of its heap.
     pub code: CodeRecord,
 }
 
-/// What a worker was compiled from; both speak the wws protocol on stdin and stdout.
+/// The JavaScript engine, which all scripts share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptEngineRecord {
+    /// Its machine code.
+    pub code: CodeRecord,
+    /// The image of the engine without a script, after which those of scripts are compressed.
+    pub base: CodeRecord,
+}
+
+/// What a worker was made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WorkerKind {
-    /// A core module with `_start` (WASI preview 1).
+    /// A core module with `_start` (WASI preview 1); it speaks the wws protocol.
     CoreCommand,
     /// A component that exports `wasi:cli/run`.
     ComponentCommand,
+    /// JavaScript or TypeScript.
+    Script,
 }
 
 /// Where the value of an environment variable comes from.
@@ -162,6 +177,17 @@ pub struct CodeRecord {
     pub code_bytes: u64,
     /// Of the stored bytes.
     pub hash: ContentHash,
-    /// Whether the stored bytes are zstd.
-    pub compressed: bool,
+    /// How the stored bytes become the decoded ones.
+    pub storage: CodeStorage,
+}
+
+/// How machine code is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CodeStorage {
+    /// As it is, on pages of its own.
+    Raw,
+    /// In a zstd frame.
+    Zstd,
+    /// In a zstd frame that refers to the base of the script engine as what came before it.
+    ZstdAfterBase,
 }

@@ -6,10 +6,12 @@
 //! whose keys end up in the wrong table. Not here: what keys mean.
 
 use std::collections::BTreeSet;
+use std::iter::Peekable;
+use std::str::CharIndices;
 
 use toml::de::DeTable;
 
-use crate::Problem;
+use crate::{Place, Problem};
 
 /// The longest file that is read; a configuration above it is a mix-up of files.
 pub const FILE_BYTES_MAX: usize = 1 << 20;
@@ -30,37 +32,52 @@ impl Findings {
         self.0.push(Finding { at, message });
     }
 
-    /// The findings in the order of `text`. Linear in `text`: a hostile file can have a
-    /// problem every few bytes of a single line.
+    /// The findings in the order of `text`.
     fn locate(mut self, file: &str, text: &str) -> Vec<Problem> {
         self.0.sort_by_key(|finding| finding.at);
-        let mut chars = text.char_indices().peekable();
-        let (mut line, mut column) = (1, 1);
-        let mut problems = Vec::with_capacity(self.0.len());
-        for Finding { at, message } in self.0 {
-            while let Some((_, char)) = chars.next_if(|&(index, _)| index < at) {
-                (line, column) = if char == '\n' {
-                    (line + 1, 1)
-                } else {
-                    (line, column + 1)
-                };
-            }
-            problems.push(Problem {
-                file: file.to_owned(),
-                line,
-                column,
-                message,
-            });
-        }
-        problems
+        let mut places = Places::of(text);
+        let located = self.0.into_iter();
+        located
+            .map(|Finding { at, message }| places.find(at).problem(file, message))
+            .collect()
     }
 }
 
-/// What `interpret` makes of the file, or every problem in the order of the file.
+/// From offsets in a text to places. Linear in the text, however many are asked for: a hostile
+/// file can have something to locate every few bytes of a single line.
+pub(crate) struct Places<'t> {
+    chars: Peekable<CharIndices<'t>>,
+    reached: Place,
+}
+
+impl<'t> Places<'t> {
+    pub(crate) fn of(text: &'t str) -> Self {
+        Self {
+            chars: text.char_indices().peekable(),
+            reached: Place { line: 1, column: 1 },
+        }
+    }
+
+    /// The place of the offset `at`, which is not below the one asked for before.
+    pub(crate) fn find(&mut self, at: usize) -> Place {
+        while let Some((_, char)) = self.chars.next_if(|&(index, _)| index < at) {
+            if char == '\n' {
+                self.reached.line += 1;
+                self.reached.column = 1;
+            } else {
+                self.reached.column += 1;
+            }
+        }
+        self.reached
+    }
+}
+
+/// What `interpret` makes of the file's table and text, or every problem in the order of the
+/// file. All offsets are into that text.
 pub(crate) fn read<T>(
     file: &str,
     bytes: &[u8],
-    interpret: fn(&DeTable<'_>, &mut Findings) -> T,
+    interpret: fn(&DeTable<'_>, &str, &mut Findings) -> T,
 ) -> Result<T, Vec<Problem>> {
     let text = decode(file, bytes)?;
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -70,7 +87,7 @@ pub(crate) fn read<T>(
         syntax.add(at, error.message().to_owned());
     }
     let mut meaning = Findings::default();
-    let value = interpret(table.get_ref(), &mut meaning);
+    let value = interpret(table.get_ref(), text, &mut meaning);
 
     let mut problems = syntax.locate(file, text);
     let broken_lines: BTreeSet<u32> = problems.iter().map(|problem| problem.line).collect();
@@ -102,12 +119,7 @@ fn decode<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Vec<Problem>> {
             "the file has {} bytes, at most {FILE_BYTES_MAX} are read; is it a configuration file?",
             bytes.len()
         );
-        return Err(vec![Problem {
-            file: file.to_owned(),
-            line: 1,
-            column: 1,
-            message,
-        }]);
+        return Err(vec![Place { line: 1, column: 1 }.problem(file, message)]);
     }
     // Editors do not count a byte order mark as a column.
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
@@ -129,7 +141,7 @@ mod tests {
 
     #[track_caller]
     fn check(bytes: &[u8], want: &[&str]) {
-        let found = match read("a.toml", bytes, |_, _| ()) {
+        let found = match read("a.toml", bytes, |_, _, _| ()) {
             Ok(()) => Vec::new(),
             Err(problems) => problems.iter().map(ToString::to_string).collect(),
         };
@@ -140,10 +152,8 @@ mod tests {
     fn positions_count_lines_and_characters_from_one() {
         #[track_caller]
         fn check(text: &str, at: usize, want: (u32, u32)) {
-            let mut findings = Findings::default();
-            findings.add(at, String::new());
-            let problem = &findings.locate("a.toml", text)[0];
-            assert_eq!((problem.line, problem.column), want);
+            let (line, column) = want;
+            assert_eq!(Places::of(text).find(at), Place { line, column });
         }
         check("", 0, (1, 1));
         check("ab", 1, (1, 2));
@@ -152,6 +162,14 @@ mod tests {
         check("ab\r\ncd", 5, (2, 2));
         check("äöü = 1", 6, (1, 4));
         check("ab", 99, (1, 3));
+    }
+
+    #[test]
+    fn places_are_found_one_after_another() {
+        let mut places = Places::of("ab\nä = 1");
+        let found = [0, 1, 1, 5, 99].map(|at| places.find(at));
+        let want = [(1, 1), (1, 2), (1, 2), (2, 2), (2, 6)];
+        assert_eq!(found, want.map(|(line, column)| Place { line, column }));
     }
 
     #[test]
@@ -190,7 +208,7 @@ mod tests {
 
     #[test]
     fn all_syntax_errors_are_reported_at_once() {
-        let problems = read("a.toml", b"a = \nb = 1\nb = 2\n\nc = \"x", |_, _| ()).unwrap_err();
+        let problems = read("a.toml", b"a = \nb = 1\nb = 2\n\nc = \"x", |_, _, _| ()).unwrap_err();
         let lines: Vec<u32> = problems.iter().map(|problem| problem.line).collect();
         assert_eq!(lines, [1, 3, 5], "{problems:?}");
     }
@@ -200,7 +218,7 @@ mod tests {
         for part in ["[", "a=[", "{a=", "a.", "[[a.", "a={"] {
             let text = part.repeat(FILE_BYTES_MAX / part.len());
             assert!(
-                read("a.toml", text.as_bytes(), |_, _| ()).is_err(),
+                read("a.toml", text.as_bytes(), |_, _, _| ()).is_err(),
                 "{part}"
             );
         }

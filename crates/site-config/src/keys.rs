@@ -1,10 +1,11 @@
 //! Keys and values of a table: the right type or a problem, the known names or a problem.
 //!
 //! Every function here either returns what it was asked for or adds one problem to the
-//! findings. Not here: which keys a file has (`worker`, `site`, `limits_table`, `vars`).
+//! findings. Not here: which keys a file has (`worker`, `site`, and the modules of
+//! their tables).
 
 use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
+use toml::de::{DeArray, DeString, DeTable, DeValue};
 
 use crate::document::Findings;
 
@@ -31,6 +32,19 @@ pub(crate) fn integer(value: &Value<'_>, example: &str, findings: &mut Findings)
     };
     let decimal = i128::from_str_radix(integer.as_str(), integer.radix());
     Some(decimal.map_or_else(|_| integer.to_string(), |number| number.to_string()))
+}
+
+/// An array; `example` is a TOML value that is accepted.
+pub(crate) fn array<'t, 'i>(
+    value: &'t Value<'i>,
+    example: &str,
+    findings: &mut Findings,
+) -> Option<&'t DeArray<'i>> {
+    if let DeValue::Array(array) = value.get_ref() {
+        return Some(array);
+    }
+    wrong_type(value, &format!("an array such as {example}"), findings);
+    None
 }
 
 /// A table; `header` is how it is written.

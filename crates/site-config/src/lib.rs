@@ -1,26 +1,38 @@
 //! The TOML files of a site, parsed into types, with `file:line:column` for every problem.
 //!
-//! | file                            | keys                                | result           |
-//! |---------------------------------|-------------------------------------|------------------|
-//! | `name.toml` beside `name.wasm`  | name, version, `[vars]`, `[limits]` | [`WorkerConfig`] |
-//! | `wws.toml` at the site root     | `[limits]`                          | [`SiteConfig`]   |
+//! | file                        | keys                                            | result           |
+//! |-----------------------------|-------------------------------------------------|------------------|
+//! | `name.toml` beside a worker | name, version, `[vars]`, `[limits]`, `[worker]` | [`WorkerConfig`] |
+//! | `wws.toml` at the site root | `[limits]`, `[workers]`                         | [`SiteConfig`]   |
+//!
+//! | table       | keys                                                  |
+//! |-------------|-------------------------------------------------------|
+//! | `[vars]`    | names of variables                                    |
+//! | `[limits]`  | [`LIMIT_NAMES`](limits::LIMIT_NAMES)                  |
+//! | `[worker]`  | reuse (1 to 1,000,000), body (`"text"` or `"stream"`) |
+//! | `[workers]` | scripts (an array of glob patterns)                   |
 //!
 //! A file is either understood whole or refused with all its problems at once; nothing in it
 //! is ever skipped in silence. Keys of Wasm Workers Server that this version cannot honour are
-//! problems too. Not here: finding the files (the bundler), the bounds of limits (`limits`),
-//! reading the environment (the app, when it starts).
+//! problems too. What only the whole site can tell is left to the bundler, with the [`Place`] to
+//! report it at. Not here: finding the files, and whether a worker is a script (the bundler), the
+//! bounds of limits (`limits`), reading the environment (the app, when it starts).
 
 mod document;
 mod keys;
 mod limits_table;
+mod script_patterns;
 mod site;
 mod vars;
 mod worker;
+mod worker_table;
 
 pub use crate::document::FILE_BYTES_MAX;
+pub use crate::script_patterns::ScriptPattern;
 pub use crate::site::{SiteConfig, parse_site_config};
 pub use crate::vars::VarValue;
 pub use crate::worker::{WorkerConfig, parse_worker_config};
+pub use crate::worker_table::{BodyForm, REUSE_BOUNDS};
 
 /// One thing to change in a file, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,18 +48,35 @@ pub struct Problem {
     pub message: String,
 }
 
+/// Where something stands in a file that could be read, for problems that only show later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+}
+
+impl Place {
+    /// A problem with what stands here in `file`.
+    pub fn problem(self, file: impl Into<String>, message: impl Into<String>) -> Problem {
+        Problem {
+            file: file.into(),
+            line: self.line,
+            column: self.column,
+            message: message.into(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_problem_reads_as_editors_and_terminals_link_it() {
-        let problem = Problem {
-            file: "api/a.toml".into(),
-            line: 3,
-            column: 7,
-            message: "odd".into(),
-        };
+        let place = Place { line: 3, column: 7 };
+        let problem = place.problem("api/a.toml", "odd");
         assert_eq!(problem.to_string(), "api/a.toml:3:7: odd");
     }
 }

@@ -4,16 +4,19 @@ use limits::LimitOverrides;
 use toml::de::DeTable;
 
 use crate::document::{self, Findings};
+use crate::script_patterns::{self, ScriptPattern};
 use crate::{Problem, keys, limits_table};
 
-const KNOWN_KEYS: &[&str] = &["limits"];
-const LATER_KEYS: &[&str] = &["site", "cors", "workers"];
+const KNOWN_KEYS: &[&str] = &["limits", "workers"];
+const LATER_KEYS: &[&str] = &["site", "cors"];
 
 /// What `wws.toml` says. An empty file is the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SiteConfig {
     /// The limits of every worker that does not choose its own.
     pub limits: LimitOverrides,
+    /// Which scripts are workers, in the order written; empty where the file does not say.
+    pub scripts: Vec<ScriptPattern>,
 }
 
 /// The configuration in `bytes`, the content of `wws.toml`; `file` is only named in problems.
@@ -24,11 +27,12 @@ pub fn parse_site_config(file: &str, bytes: &[u8]) -> Result<SiteConfig, Vec<Pro
     document::read(file, bytes, interpret)
 }
 
-fn interpret(table: &DeTable<'_>, findings: &mut Findings) -> SiteConfig {
+fn interpret(table: &DeTable<'_>, text: &str, findings: &mut Findings) -> SiteConfig {
     let mut config = SiteConfig::default();
     for (key, value) in table {
         match key.get_ref().as_ref() {
             "limits" => config.limits = limits_table::read(value, findings),
+            "workers" => config.scripts = script_patterns::read(value, text, findings),
             name if LATER_KEYS.contains(&name) => {
                 keys::unsupported(key, &format!("[{name}]"), findings);
             }
@@ -52,7 +56,7 @@ mod tests {
             Ok(SiteConfig::default())
         );
         assert_eq!(
-            parse_site_config("wws.toml", b"# later\n[limits]"),
+            parse_site_config("wws.toml", b"# later\n[limits]\n[workers]"),
             Ok(SiteConfig::default())
         );
     }
@@ -64,7 +68,11 @@ mod tests {
             ..LimitOverrides::default()
         };
         let found = parse_site_config("wws.toml", b"[limits]\nmemory = \"1MiB\"");
-        assert_eq!(found, Ok(SiteConfig { limits }));
+        let want = SiteConfig {
+            limits,
+            ..SiteConfig::default()
+        };
+        assert_eq!(found, Ok(want));
     }
 
     #[test]
@@ -82,15 +90,13 @@ mod tests {
             &[&format!("wws.toml:1:2: [site] {advice}")],
         );
         check("[cors]", &[&format!("wws.toml:1:2: [cors] {advice}")]);
+        let known = "known here: limits, workers";
         check(
-            "\n[workers.\"api/a\"]",
-            &[&format!("wws.toml:2:2: [workers] {advice}")],
-        );
-        check(
-            "[limit]\n[vars]",
+            "[limit]\n[vars]\n[worker]",
             &[
-                "wws.toml:1:2: unknown key \"limit\"; did you mean \"limits\"? known here: limits",
-                "wws.toml:2:2: unknown key \"vars\"; known here: limits",
+                &format!("wws.toml:1:2: unknown key \"limit\"; did you mean \"limits\"? {known}"),
+                &format!("wws.toml:2:2: unknown key \"vars\"; {known}"),
+                &format!("wws.toml:3:2: unknown key \"worker\"; did you mean \"workers\"? {known}"),
             ],
         );
     }
@@ -109,7 +115,8 @@ mod tests {
                 ..LimitOverrides::default()
             };
             let text = format!("[limits]\nmemory = \"{}\"\nqueue = {queue}", ByteSize(kib << 10));
-            prop_assert_eq!(parse_site_config("a", text.as_bytes()), Ok(SiteConfig { limits }));
+            let found = parse_site_config("a", text.as_bytes()).map(|config| config.limits);
+            prop_assert_eq!(found, Ok(limits));
         }
     }
 }

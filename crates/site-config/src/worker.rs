@@ -1,4 +1,4 @@
-//! `name.toml` beside `name.wasm`: the keys of Wasm Workers Server 1.7, and `[limits]`.
+//! `name.toml` beside a worker: the keys of Wasm Workers Server 1.7, `[limits]` and `[worker]`.
 //!
 //! Keys of 1.7 that need host features this version does not have are problems, not skipped:
 //! a worker that silently lacks its key-value store would fail on the first request instead.
@@ -8,9 +8,10 @@ use toml::de::DeTable;
 
 use crate::document::{self, Findings};
 use crate::vars::{self, VarValue};
-use crate::{Problem, keys, limits_table};
+use crate::worker_table::{self, BodyForm, WorkerTable};
+use crate::{Place, Problem, keys, limits_table};
 
-const KNOWN_KEYS: &[&str] = &["name", "version", "vars", "limits"];
+const KNOWN_KEYS: &[&str] = &["name", "version", "vars", "limits", "worker"];
 
 /// What the file of one worker says. An empty file is the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,6 +24,14 @@ pub struct WorkerConfig {
     pub vars: Vec<(String, VarValue)>,
     /// The limits this worker chooses.
     pub limits: LimitOverrides,
+    /// How many requests one instance answers, within [`REUSE_BOUNDS`](crate::REUSE_BOUNDS).
+    /// Only scripts can have this.
+    pub reuse: Option<u32>,
+    /// What a script gets as `request.body`. Only scripts can have this.
+    pub body: Option<BodyForm>,
+    /// Where the first key of `[worker]` stands, if it has any: the bundler refuses it there
+    /// when the worker is no script.
+    pub worker_table: Option<Place>,
 }
 
 /// The configuration in `bytes`, the content of a worker's file; `file` is only named in
@@ -34,7 +43,7 @@ pub fn parse_worker_config(file: &str, bytes: &[u8]) -> Result<WorkerConfig, Vec
     document::read(file, bytes, interpret)
 }
 
-fn interpret(table: &DeTable<'_>, findings: &mut Findings) -> WorkerConfig {
+fn interpret(table: &DeTable<'_>, text: &str, findings: &mut Findings) -> WorkerConfig {
     let mut config = WorkerConfig::default();
     for (key, value) in table {
         match key.get_ref().as_ref() {
@@ -42,9 +51,15 @@ fn interpret(table: &DeTable<'_>, findings: &mut Findings) -> WorkerConfig {
             "version" => config.version = keys::string(value, "\"1\"", findings),
             "vars" => config.vars = vars::read(value, findings),
             "limits" => config.limits = limits_table::read(value, findings),
+            "worker" => {
+                WorkerTable {
+                    reuse: config.reuse,
+                    body: config.body,
+                    first_key: config.worker_table,
+                } = worker_table::read(value, text, findings);
+            }
             "data" | "features" => keys::unsupported_family(key, value, findings),
             "folders" => keys::unsupported(key, "[[folders]]", findings),
-            "worker" => keys::unsupported(key, "[worker]", findings),
             _ => keys::unknown(key, "key", KNOWN_KEYS, findings),
         }
     }
@@ -71,7 +86,8 @@ mod tests {
     #[test]
     fn a_complete_file_is_read() {
         let text = "name = \"hello\"\nversion = \"1\"\n[vars]\nGREETING = \"hi\"\n\
-            TOKEN = \"$TOKEN!\"\n[limits]\nmemory = \"1MiB\"\n";
+            TOKEN = \"$TOKEN!\"\n[limits]\nmemory = \"1MiB\"\n\
+            [worker]\nreuse = 1000\nbody = \"text\"\n";
         let token = VarValue::Environment {
             variable: "TOKEN".to_owned(),
             required: true,
@@ -87,6 +103,9 @@ mod tests {
                 memory: Some(ByteSize(1 << 20)),
                 ..LimitOverrides::default()
             },
+            reuse: Some(1000),
+            body: Some(BodyForm::Text),
+            worker_table: Some(Place { line: 9, column: 1 }),
         };
         assert_eq!(parse_worker_config("a.toml", text.as_bytes()), Ok(want));
     }
@@ -130,17 +149,17 @@ mod tests {
             "[features.http_requests]\nallowed_hosts = []",
             &[&format!("a.toml:1:11: [features.http_requests] {ADVICE}")],
         );
-        check("[worker]", &[&format!("a.toml:1:2: [worker] {ADVICE}")]);
     }
 
     #[test]
     fn unknown_keys_are_problems_with_the_known_ones() {
-        let known = "known here: name, version, vars, limits";
+        let known = "known here: name, version, vars, limits, worker";
         check(
-            "nmae = \"a\"\n[environment]",
+            "nmae = \"a\"\n[environment]\n[workers]",
             &[
                 &format!("a.toml:1:1: unknown key \"nmae\"; did you mean \"name\"? {known}"),
                 &format!("a.toml:2:2: unknown key \"environment\"; {known}"),
+                &format!("a.toml:3:2: unknown key \"workers\"; did you mean \"worker\"? {known}"),
             ],
         );
         check(
@@ -166,6 +185,8 @@ mod tests {
         check("nmae = 1\n[limits\nmemory = \"1MiB\"\nqueue = 1.5", &[1, 2]);
         check("[limits\nmemory = 1\n[vars\nA = \"$\"", &[1, 3]);
         check("name = hello\n[vars]\nA = 1\nA = 2", &[1, 3, 4]);
+        check("[worker]\nreuse = 0\nbody = text", &[2, 3]);
+        check("[worker\nreuse = 0\nbody = 1", &[1]);
         check("[vars]\nA = \"\"\n[vars]\nB = \"\"", &[3]);
     }
 
@@ -178,7 +199,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_without_panic(text in "(\\PC|[\\[\\]={}.\"'\n$a]|vars|limits|data){0,60}") {
+        fn any_text_is_read_without_panic(text in "(\\PC|[\\[\\]={}.\"'\n$a]|vars|limits|data|worker|reuse){0,60}") {
             if let Err(problems) = parse_worker_config("a.toml", text.as_bytes()) {
                 prop_assert!(!problems.is_empty());
             }

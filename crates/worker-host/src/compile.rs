@@ -5,6 +5,9 @@ use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
 use crate::engine::{Cpu, EngineError, compiling_engine};
+pub use crate::script::image::EngineModuleError;
+use crate::script::snapshot;
+pub use crate::script::snapshot::{ScriptCompiler, ScriptEngineError, SnapshotError};
 use crate::worker::{WorkerKind, component_linker, core_linker};
 
 /// What a `.wasm` file is, told by its contents.
@@ -170,6 +173,20 @@ impl Compiler {
             WorkerKind::CoreCommand => self.compile_core(wasm),
             WorkerKind::ComponentCommand => self.compile_component(wasm),
         }
+    }
+
+    /// Compiles the engine of scripts, from its module. Takes seconds.
+    pub fn compile_script_engine(&self, wasm: &[u8]) -> Result<Compiled, ScriptEngineError> {
+        snapshot::compile_engine(&self.engine, wasm)
+    }
+
+    /// What evaluates scripts, from the module of the engine and its code.
+    pub fn script_compiler(
+        &self,
+        wasm: &[u8],
+        engine: &Compiled,
+    ) -> Result<ScriptCompiler, ScriptEngineError> {
+        ScriptCompiler::new(&self.engine, wasm, engine)
     }
 
     fn compile_core(&self, wasm: &[u8]) -> Result<Compiled, CompileError> {

@@ -8,12 +8,15 @@
 //! Not here: paths, URL patterns, bundles, the server.
 
 mod call;
+mod command;
 #[cfg(feature = "compile")]
 pub mod compile;
 mod engine;
+mod meter;
 mod native_code;
 mod pace;
 mod protocol;
+mod script;
 mod stdio;
 mod worker;
 
@@ -22,6 +25,7 @@ pub use engine::{
     Allocation, Cpu, EngineError, PoolSize, SETTINGS_VERSION, TARGET, WASMTIME_VERSION,
 };
 pub use native_code::{NativeCode, leak_pages};
-pub use protocol::{BadResponse, WorkerRequest, WorkerResponse, parse_response};
-pub use stdio::LogLine;
+pub use protocol::{BadResponse, WorkerBody, WorkerRequest, WorkerResponse, parse_response};
+pub use script::{BodyAborted, BodyStream, ScriptEngine};
+pub use stdio::{LogLevel, LogLine};
 pub use worker::{Host, LoadError, Worker, WorkerKind, WorkerSettings};

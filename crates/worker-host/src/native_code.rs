@@ -1,7 +1,8 @@
 //! Machine code that may be loaded, and how its pages become executable.
 
 use memmap2::MmapMut;
-use wasmtime::CustomCodeMemory;
+use wasmtime::component::Component;
+use wasmtime::{CustomCodeMemory, Engine, Module};
 
 /// Machine code made by [`compile`](crate::compile), in pages of its own. Owning one is the proof
 /// that loading it is sound.
@@ -25,10 +26,41 @@ impl NativeCode {
         Self { bytes }
     }
 
-    /// The bytes, for the life of the process.
-    pub(crate) fn bytes(self) -> &'static [u8] {
-        self.bytes
+    /// The code as a module; it is executed where it lies.
+    #[expect(
+        unsafe_code,
+        reason = "trust in machine code is spent here and in into_component"
+    )]
+    pub(crate) fn into_module(self, engine: &Engine) -> wasmtime::Result<Module> {
+        // SAFETY: this is a NativeCode, so the compiler of this crate wrote these bytes and they
+        // live unchanged for ever. wasmtime refuses another version or other settings.
+        unsafe { Module::deserialize_raw(engine, self.bytes.into()) }
     }
+
+    /// The code as a component; it is executed where it lies.
+    #[expect(
+        unsafe_code,
+        reason = "trust in machine code is spent here and in into_module"
+    )]
+    pub(crate) fn into_component(self, engine: &Engine) -> wasmtime::Result<Component> {
+        // SAFETY: as in `into_module`.
+        unsafe { Component::deserialize_raw(engine, self.bytes.into()) }
+    }
+}
+
+/// Code that was compiled by this crate, now or when it was put into a cache, as a module.
+#[cfg(feature = "compile")]
+#[expect(
+    unsafe_code,
+    reason = "trust in the compiler's own output is claimed and spent at once"
+)]
+pub(crate) fn module_of_compiled(
+    engine: &Engine,
+    compiled: &crate::compile::Compiled,
+) -> wasmtime::Result<Module> {
+    // SAFETY: a `Compiled` is what the compiler of this crate made. The bundler also makes one of
+    // what it has kept in the user's own cache; who can write there can change `wws` as well.
+    unsafe { Module::deserialize(engine, &compiled.code) }
 }
 
 /// Fresh pages for `length` bytes, filled by `fill`, which live as long as the process: a worker

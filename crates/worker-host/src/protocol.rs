@@ -24,11 +24,15 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
+use crate::script::BodyStream;
+
 /// A request for a worker.
 #[derive(Debug, Clone)]
 pub struct WorkerRequest {
     /// As the client sent it.
     pub method: Method,
+    /// Scheme and authority that the client addressed, such as `http://localhost:8080`.
+    pub origin: String,
     /// Path and query, as the client sent them.
     pub url: String,
     /// In the order and number in which they came.
@@ -40,18 +44,37 @@ pub struct WorkerRequest {
 }
 
 /// A worker's answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct WorkerResponse {
     /// From 200 to 599.
     pub status: StatusCode,
     /// As many of a name as the worker gave.
     pub headers: HeaderMap,
     /// Decoded, if it was base64.
-    pub body: Bytes,
+    pub body: WorkerBody,
+}
+
+/// The body of a worker's answer.
+#[derive(Debug)]
+pub enum WorkerBody {
+    /// All of it.
+    Whole(Bytes),
+    /// Piece by piece, as the worker makes them.
+    Stream(BodyStream),
+}
+
+impl WorkerBody {
+    /// All of it, where it is there.
+    pub fn whole(&self) -> Option<&Bytes> {
+        match self {
+            Self::Whole(bytes) => Some(bytes),
+            Self::Stream(_) => None,
+        }
+    }
 }
 
 /// The most header fields of an answer.
-const FIELDS_MAX: usize = 1000;
+pub(crate) const FIELDS_MAX: usize = 1000;
 
 /// Why what a worker wrote is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +85,12 @@ pub enum BadResponse {
     /// Not the JSON that is asked for.
     #[error("its output is not the JSON of an answer: {0}")]
     Json(#[from] serde_json::Error),
+    /// A script that answers with something else.
+    #[error("what it answered with is no response: {reason}")]
+    NoResponse {
+        /// In words.
+        reason: String,
+    },
     /// Informational, or no status at all.
     #[error("it answered with status {0}; an answer has one from 200 to 599")]
     Status(u16),
@@ -131,7 +160,7 @@ pub fn parse_response(bytes: &[u8]) -> Result<WorkerResponse, BadResponse> {
     Ok(WorkerResponse {
         status,
         headers,
-        body,
+        body: WorkerBody::Whole(body),
     })
 }
 
@@ -342,7 +371,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(answer.status, StatusCode::IM_A_TEAPOT);
-        assert_eq!(&answer.body[..], b"\0\xff");
+        assert_eq!(&answer.body.whole().unwrap()[..], b"\0\xff");
         assert_eq!(answer.headers["x_under-score"], "a");
         let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
         assert_eq!(cookies, ["a=1", "b=2", "c=3"]);
@@ -385,7 +414,7 @@ mod tests {
         fn any_text_comes_back_whole(data in ".*", value in "[ -~]{0,20}") {
             let json = serde_json::json!({"data": data, "headers": {"x-a": [value.clone(), value]}});
             let answer = parse_response(json.to_string().as_bytes()).unwrap();
-            prop_assert_eq!(&answer.body[..], data.as_bytes());
+            prop_assert_eq!(&answer.body.whole().unwrap()[..], data.as_bytes());
             prop_assert_eq!(answer.headers.get_all("x-a").iter().count(), 2);
         }
     }

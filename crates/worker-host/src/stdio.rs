@@ -9,8 +9,21 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
-/// Where each line of a guest's standard error goes.
-pub type LogLine = Arc<dyn Fn(&str) + Send + Sync>;
+/// Where each line goes that a guest logs.
+pub type LogLine = Arc<dyn Fn(LogLevel, &str) + Send + Sync>;
+
+/// How much a line of a guest's log matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// For whoever looks for an error.
+    Debug,
+    /// What has no level has this one.
+    Info,
+    /// Something may be wrong.
+    Warn,
+    /// Something is wrong.
+    Error,
+}
 
 /// A longer line is logged in pieces.
 const LOG_LINE_BYTES_MAX: usize = 8 * 1024;
@@ -89,11 +102,29 @@ impl Log {
     pub(crate) fn finish(&self) {
         let unfinished = std::mem::take(&mut lock(&self.state).unfinished);
         if !unfinished.is_empty() {
-            (self.line)(&String::from_utf8_lossy(&unfinished));
+            (self.line)(LogLevel::Info, &String::from_utf8_lossy(&unfinished));
+        }
+        lock(&self.state).logged_bytes = 0;
+    }
+
+    /// Logs a text of one or more lines.
+    pub(crate) fn say(&self, level: LogLevel, text: &str) {
+        for line in text.split('\n') {
+            self.add(level, line.as_bytes());
+            self.add(level, b"\n");
         }
     }
 
-    fn push(&self, bytes: &[u8]) {
+    pub(crate) fn error(&self, text: &str) {
+        self.say(LogLevel::Error, text);
+    }
+
+    /// Logs what was written to standard error.
+    pub(crate) fn push(&self, bytes: &[u8]) {
+        self.add(LogLevel::Info, bytes);
+    }
+
+    fn add(&self, level: LogLevel, bytes: &[u8]) {
         let mut state = lock(&self.state);
         if state.logged_bytes > LOG_BYTES_MAX {
             return;
@@ -105,12 +136,12 @@ impl Log {
             }
             if byte == b'\n' || state.unfinished.len() == LOG_LINE_BYTES_MAX {
                 let line = std::mem::take(&mut state.unfinished);
-                (self.line)(&String::from_utf8_lossy(&line));
+                (self.line)(level, &String::from_utf8_lossy(&line));
             }
         }
         if state.logged_bytes > LOG_BYTES_MAX {
             state.unfinished.clear();
-            (self.line)("this request has logged too much; the rest of its log is dropped");
+            (self.line)(LogLevel::Warn, "this request has logged too much; the rest of its log is dropped");
         }
     }
 }
@@ -246,7 +277,7 @@ mod tests {
     fn logged(writes: &[&[u8]]) -> Vec<String> {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&lines);
-        let log = Log::new(Arc::new(move |line: &str| {
+        let log = Log::new(Arc::new(move |_, line: &str| {
             lock(&sink).push(line.to_owned())
         }));
         writes.iter().for_each(|bytes| log.push(bytes));

@@ -5,14 +5,15 @@ use std::sync::atomic::AtomicU32;
 
 use limits::WorkerLimits;
 use tokio::sync::Semaphore;
-use wasmtime::component::{Component, Linker as ComponentLinker};
-use wasmtime::{Engine, InstancePre, Linker, Module};
+use wasmtime::component::Linker as ComponentLinker;
+use wasmtime::{Engine, InstancePre, Linker};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
-use crate::call::State;
+use crate::command::State;
 use crate::engine::{Allocation, EngineError, PoolSize, serving_engine};
 use crate::native_code::NativeCode;
 use crate::pace::{BusyThreads, Ticker};
+use crate::script::{Lanes, ScriptEngine, ScriptProgram};
 use crate::stdio::LogLine;
 
 /// The engine of an app, and what all its workers share.
@@ -44,7 +45,9 @@ pub struct WorkerSettings {
     pub limits: WorkerLimits,
     /// How many requests run at once.
     pub concurrency: u32,
-    /// Where its standard error goes.
+    /// How many requests one instance answers. Programs always answer one.
+    pub reuse: u32,
+    /// Where its log goes.
     pub log: LogLine,
 }
 
@@ -77,6 +80,8 @@ pub(crate) struct Loaded {
     pub(crate) program: Program,
     pub(crate) settings: WorkerSettings,
     pub(crate) permits: Arc<Semaphore>,
+    /// Only of a script whose instances are reused.
+    pub(crate) lanes: Option<Lanes>,
     pub(crate) waiting: AtomicU32,
 }
 
@@ -84,6 +89,7 @@ pub(crate) struct Loaded {
 pub(crate) enum Program {
     Core(InstancePre<State>),
     Component(CommandPre<State>),
+    Script(ScriptProgram),
 }
 
 impl Host {
@@ -122,24 +128,41 @@ impl Worker {
             WorkerKind::CoreCommand => load_core(&host.engine, code)?,
             WorkerKind::ComponentCommand => load_component(&host.engine, code)?,
         };
-        Ok(Self(Arc::new(Loaded {
+        Ok(Self::new(host, program, settings))
+    }
+
+    /// Loads a script: the image of its heap, for the engine that all scripts share.
+    pub fn load_script(
+        host: &Arc<Host>,
+        engine: &ScriptEngine,
+        image: NativeCode,
+        settings: WorkerSettings,
+    ) -> Result<Self, LoadError> {
+        let image = image
+            .into_module(&host.engine)
+            .map_err(|reason| LoadError::Incompatible { reason })?;
+        let program = ScriptProgram::new(engine, &image, &settings)
+            .map_err(|reason| LoadError::Imports { reason })?;
+        Ok(Self::new(host, Program::Script(program), settings))
+    }
+
+    fn new(host: &Arc<Host>, program: Program, settings: WorkerSettings) -> Self {
+        let lanes = (matches!(program, Program::Script(_)) && settings.reuse > 1)
+            .then(|| Lanes::new(settings.reuse, settings.concurrency));
+        Self(Arc::new(Loaded {
             host: Arc::clone(host),
             program,
             permits: Arc::new(Semaphore::new(settings.concurrency as usize)),
+            lanes,
             waiting: AtomicU32::new(0),
             settings,
-        })))
+        }))
     }
 }
 
-#[expect(
-    unsafe_code,
-    reason = "trust in machine code is spent here and in load_component"
-)]
 fn load_core(engine: &Engine, code: NativeCode) -> Result<Program, LoadError> {
-    // SAFETY: `code` is a NativeCode, so the compiler of this crate wrote these bytes and they live
-    // unchanged for ever. wasmtime refuses another version or other settings with an error.
-    let module = unsafe { Module::deserialize_raw(engine, code.bytes().into()) }
+    let module = code
+        .into_module(engine)
         .map_err(|reason| LoadError::Incompatible { reason })?;
     let linker = core_linker(engine).map_err(|reason| LoadError::Imports { reason })?;
     let linked = linker
@@ -148,13 +171,9 @@ fn load_core(engine: &Engine, code: NativeCode) -> Result<Program, LoadError> {
     Ok(Program::Core(linked))
 }
 
-#[expect(
-    unsafe_code,
-    reason = "trust in machine code is spent here and in load_core"
-)]
 fn load_component(engine: &Engine, code: NativeCode) -> Result<Program, LoadError> {
-    // SAFETY: as in `load_core`.
-    let component = unsafe { Component::deserialize_raw(engine, code.bytes().into()) }
+    let component = code
+        .into_component(engine)
         .map_err(|reason| LoadError::Incompatible { reason })?;
     let linker = component_linker(engine).map_err(|reason| LoadError::Imports { reason })?;
     linker

@@ -1,0 +1,250 @@
+//! What the engine imports: the functions of `script-abi`, and the little of WASI that the
+//! libraries in it are linked to.
+
+use bytes::Bytes;
+use script_abi::{Answer, Failure, IMPORT_MODULE, Level, decode};
+use wasmtime::{Caller, Engine, Linker, Memory, bail, format_err};
+
+use super::state::{ScriptState, answer_head};
+use crate::protocol::BadResponse;
+use crate::stdio::LogLevel;
+
+const WASI: &str = "wasi_snapshot_preview1";
+
+/// "Bad file descriptor" of WASI.
+const EBADF: i32 = 8;
+
+type Host<'a> = Caller<'a, ScriptState>;
+
+/// All that the engine can import, but for its memory.
+pub(crate) fn engine_linker(engine: &Engine) -> wasmtime::Result<Linker<ScriptState>> {
+    let mut linker = Linker::new(engine);
+    add_requests(&mut linker)?;
+    add_answers(&mut linker)?;
+    add_surroundings(&mut linker)?;
+    add_wasi(&mut linker)?;
+    Ok(linker)
+}
+
+fn add_requests(linker: &mut Linker<ScriptState>) -> wasmtime::Result<()> {
+    linker.func_wrap(IMPORT_MODULE, "input", |mut host: Host<'_>, to: u32| {
+        let input = std::mem::take(&mut host.data_mut().input);
+        write(&mut host, to, &input)
+    })?;
+    linker.func_wrap(IMPORT_MODULE, "body", |mut host: Host<'_>, id: u32, to: u32| {
+        let body = host.data_mut().request(id).map(|request| request.body.clone());
+        write(&mut host, to, &body.unwrap_or_default())
+    })?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "variable",
+        |mut host: Host<'_>, index: u32, to: u32, room: u32| -> wasmtime::Result<u32> {
+            let value = host.data().variables.get(index as usize).cloned().unwrap_or_default();
+            let length = u32::try_from(value.len())?;
+            if length <= room {
+                write(&mut host, to, value.as_bytes())?;
+            }
+            Ok(length)
+        },
+    )?;
+    Ok(())
+}
+
+fn add_answers(linker: &mut Linker<ScriptState>) -> wasmtime::Result<()> {
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "respond",
+        |mut host: Host<'_>, id: u32, head: u32, head_length: u32, at: u32, length: u32, bits: u32| {
+            let body = bytes(&mut host, at, length)?;
+            let head = match decode::<Answer<'_>>(read(&mut host, head, head_length)?.0) {
+                Ok(answer) => answer_head(&answer),
+                Err(error) => Err(BadResponse::NoResponse { reason: error.to_string() }),
+            };
+            host.data_mut().respond(id, head, body, bits);
+            wasmtime::Result::Ok(())
+        },
+    )?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "chunk",
+        |mut host: Host<'_>, id: u32, at: u32, length: u32| -> wasmtime::Result<u32> {
+            let piece = bytes(&mut host, at, length)?;
+            Ok(host.data_mut().chunk(id, piece).into())
+        },
+    )?;
+    linker.func_wrap(IMPORT_MODULE, "end", |mut host: Host<'_>, id: u32| {
+        host.data_mut().end(id);
+    })?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "abort",
+        |mut host: Host<'_>, id: u32, at: u32, length: u32| {
+            let reason = text(&mut host, at, length)?;
+            host.data_mut().abort(id, &reason);
+            wasmtime::Result::Ok(())
+        },
+    )?;
+    linker.func_wrap(IMPORT_MODULE, "done", |mut host: Host<'_>, id: u32| {
+        if let Some(request) = host.data_mut().request(id) {
+            request.is_done = true;
+        }
+    })?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "fail",
+        |mut host: Host<'_>, id: u32, kind: u32, at: u32, length: u32| {
+            let reason = text(&mut host, at, length)?;
+            let failure = Failure::from_number(kind).unwrap_or(Failure::Exception);
+            host.data_mut().fail(id, failure, reason);
+            wasmtime::Result::Ok(())
+        },
+    )?;
+    linker.func_wrap(IMPORT_MODULE, "refuse", |mut host: Host<'_>, at: u32, length: u32| {
+        let refusal = read(&mut host, at, length)?.0.to_vec();
+        host.data_mut().refusal = Some(refusal);
+        wasmtime::Result::Ok(())
+    })?;
+    Ok(())
+}
+
+fn add_surroundings(linker: &mut Linker<ScriptState>) -> wasmtime::Result<()> {
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "log",
+        |mut host: Host<'_>, level: u32, at: u32, length: u32| {
+            let line = text(&mut host, at, length)?;
+            host.data().log.say(log_level(level), &line);
+            wasmtime::Result::Ok(())
+        },
+    )?;
+    linker.func_wrap(IMPORT_MODULE, "now", |host: Host<'_>| {
+        // Milliseconds have fractions, and a double has room for both until the year 2255.
+        host.data().clock.now() as f64 / 1e6
+    })?;
+    linker.func_wrap(IMPORT_MODULE, "elapsed", |host: Host<'_>| host.data().clock.elapsed())?;
+    linker.func_wrap(IMPORT_MODULE, "random", |mut host: Host<'_>, to: u32, length: u32| {
+        random(&mut host, to, length)
+    })?;
+    Ok(())
+}
+
+fn log_level(number: u32) -> LogLevel {
+    match number {
+        level if level == Level::Debug as u32 => LogLevel::Debug,
+        level if level == Level::Warn as u32 => LogLevel::Warn,
+        level if level == Level::Error as u32 => LogLevel::Error,
+        _ => LogLevel::Info,
+    }
+}
+
+/// The C and Rust libraries in the engine are linked to these. Files there are none, but for the
+/// message of a panic.
+fn add_wasi(linker: &mut Linker<ScriptState>) -> wasmtime::Result<()> {
+    linker.func_wrap(WASI, "random_get", |mut host: Host<'_>, to: u32, length: u32| {
+        random(&mut host, to, length).map(|()| 0_i32)
+    })?;
+    linker.func_wrap(
+        WASI,
+        "clock_time_get",
+        |mut host: Host<'_>, id: u32, _precision: u64, to: u32| {
+            let clock = host.data().clock;
+            // 0 is the wall clock; the others only ever move on.
+            let nanoseconds = match id {
+                0 => clock.now(),
+                _ => (clock.elapsed() * 1e6) as u64,
+            };
+            write(&mut host, to, &nanoseconds.to_le_bytes()).map(|()| 0_i32)
+        },
+    )?;
+    linker.func_wrap(WASI, "environ_sizes_get", |mut host: Host<'_>, count: u32, size: u32| {
+        write(&mut host, count, &[0; 4])?;
+        write(&mut host, size, &[0; 4]).map(|()| 0_i32)
+    })?;
+    linker.func_wrap(WASI, "environ_get", |_: u32, _: u32| 0_i32)?;
+    linker.func_wrap(WASI, "fd_close", |_: u32| EBADF)?;
+    linker.func_wrap(WASI, "fd_fdstat_get", |_: u32, _: u32| EBADF)?;
+    linker.func_wrap(WASI, "fd_seek", |_: u32, _: i64, _: u32, _: u32| EBADF)?;
+    linker.func_wrap(WASI, "fd_write", write_to_log)?;
+    linker.func_wrap(WASI, "proc_exit", |code: i32| -> wasmtime::Result<()> {
+        Err(format_err!("the engine ended itself with code {code}"))
+    })?;
+    Ok(())
+}
+
+fn write_to_log(
+    mut host: Host<'_>,
+    _file: u32,
+    pieces: u32,
+    count: u32,
+    written: u32,
+) -> wasmtime::Result<i32> {
+    let number = |bytes: &[u8]| bytes.try_into().map(u32::from_le_bytes).unwrap_or_default();
+    let mut total = 0_u32;
+    for piece in 0..count.min(64) {
+        let (pair, _) = read(&mut host, pieces.saturating_add(piece * 8), 8)?;
+        let (at, length) = (number(&pair[..4]), number(&pair[4..]));
+        let (line, state) = read(&mut host, at, length)?;
+        state.log.push(line);
+        total = total.saturating_add(length);
+    }
+    write(&mut host, written, &total.to_le_bytes()).map(|()| 0)
+}
+
+/// Random bytes; zeros while a script is evaluated, so that the same script gives the same image.
+fn random(host: &mut Host<'_>, to: u32, length: u32) -> wasmtime::Result<()> {
+    use super::state::Clock;
+    let is_frozen = matches!(host.data().clock, Clock::Frozen);
+    let memory = memory(host)?;
+    let bytes = range(to, length).and_then(|range| memory.data_mut(&mut *host).get_mut(range));
+    let Some(bytes) = bytes else {
+        bail!("the engine asked for random bytes outside its memory");
+    };
+    match is_frozen {
+        true => bytes.fill(0),
+        false => getrandom::fill(bytes)?,
+    }
+    Ok(())
+}
+
+fn memory(host: &Host<'_>) -> wasmtime::Result<Memory> {
+    host.data().memory.ok_or_else(|| format_err!("the engine has no memory yet"))
+}
+
+fn range(at: u32, length: u32) -> Option<std::ops::Range<usize>> {
+    let (at, length) = (usize::try_from(at).ok()?, usize::try_from(length).ok()?);
+    Some(at..at.checked_add(length)?)
+}
+
+fn read<'h>(
+    host: &'h mut Host<'_>,
+    at: u32,
+    length: u32,
+) -> wasmtime::Result<(&'h [u8], &'h mut ScriptState)> {
+    let memory = memory(host)?;
+    let (data, state) = memory.data_and_store_mut(host);
+    let bytes = range(at, length).and_then(|range| data.get(range));
+    let bytes = bytes.ok_or_else(|| format_err!("the engine passed a place outside its memory"))?;
+    Ok((bytes, state))
+}
+
+/// What lies there, without copying more than the limit of a body allows.
+fn bytes(host: &mut Host<'_>, at: u32, length: u32) -> wasmtime::Result<Bytes> {
+    Ok(Bytes::copy_from_slice(read(host, at, length)?.0))
+}
+
+fn text(host: &mut Host<'_>, at: u32, length: u32) -> wasmtime::Result<String> {
+    Ok(String::from_utf8_lossy(read(host, at, length)?.0).into_owned())
+}
+
+fn write(host: &mut Host<'_>, to: u32, bytes: &[u8]) -> wasmtime::Result<()> {
+    let memory = memory(host)?;
+    let length = u32::try_from(bytes.len())?;
+    let there = range(to, length).and_then(|range| memory.data_mut(&mut *host).get_mut(range));
+    match there {
+        Some(there) => {
+            there.copy_from_slice(bytes);
+            Ok(())
+        }
+        None => bail!("the engine passed a place outside its memory"),
+    }
+}

@@ -1,0 +1,448 @@
+//! An instance at work: what it is told, how long it may take, and when it is over.
+//!
+//! A session drives one instance. Fresh, it has one request; reused, it takes requests from an
+//! inbox, several at a time while the script waits. Between two slices of work nothing runs: the
+//! session waits for a timer, a client, a request, or the end of somebody's time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use script_abi::{Event, encode};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+use super::body::Signals;
+use super::instance::{Instance, ScriptProgram};
+use super::state::{OpenRequest, Reply};
+use crate::call::{CallError, one_line};
+use crate::protocol::{WorkerRequest, WorkerResponse};
+use crate::stdio::LogLevel;
+use crate::worker::{Program, Worker};
+
+/// How long a reused instance lives without a request.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// A request on its way to a script.
+pub(crate) struct Job {
+    pub(crate) request: WorkerRequest,
+    pub(crate) reply: Reply,
+    pub(crate) deadline: Instant,
+    /// Given back when the script has finished with it.
+    pub(crate) permits: Vec<OwnedSemaphorePermit>,
+}
+
+/// Runs a request in an instance of its own.
+pub(crate) async fn answer_fresh(
+    worker: &Worker,
+    request: WorkerRequest,
+    deadline: Instant,
+    permits: Vec<OwnedSemaphorePermit>,
+) -> Result<WorkerResponse, CallError> {
+    let (reply, answered) = oneshot::channel();
+    let job = Job {
+        request,
+        reply,
+        deadline,
+        permits,
+    };
+    let mut answered = std::pin::pin!(answered);
+    let mut run = Box::pin(Session::new(worker.clone(), None).run(Some(job)));
+    // Most answers are there, whole, after the first slice: then nothing is spawned.
+    tokio::select! {
+        biased;
+        () = &mut run => answered.await.unwrap_or_else(|_| Err(lost(worker, deadline))),
+        answer = &mut answered => {
+            tokio::spawn(run);
+            answer.unwrap_or_else(|_| Err(lost(worker, deadline)))
+        }
+    }
+}
+
+/// Why there is no answer when the instance is gone.
+pub(crate) fn lost(worker: &Worker, deadline: Instant) -> CallError {
+    match Instant::now() >= deadline {
+        true => CallError::Timeout {
+            limit: worker.0.settings.limits.time,
+            waiting: false,
+        },
+        false => CallError::InstanceLost,
+    }
+}
+
+/// One instance and the requests that it works on.
+pub(crate) struct Session {
+    worker: Worker,
+    inbox: Option<mpsc::UnboundedReceiver<Job>>,
+    signals: Arc<Signals>,
+    open: Vec<Open>,
+    /// When the script wants to be called again.
+    wake: Option<Instant>,
+    last_id: u32,
+}
+
+struct Open {
+    id: u32,
+    deadline: Instant,
+    /// What goes on is a body, or what the script does after its answer.
+    is_answered: bool,
+    _permits: Vec<OwnedSemaphorePermit>,
+}
+
+/// What a session does next.
+enum Step {
+    Begin(Box<Job>),
+    Resume(Event, u32),
+    /// These requests have used up their time while the script waits.
+    Expired,
+    /// Nothing will ever happen again.
+    Over,
+}
+
+/// The guest cannot go on; its instance is gone.
+struct Ended;
+
+impl Session {
+    pub(crate) fn new(worker: Worker, inbox: Option<mpsc::UnboundedReceiver<Job>>) -> Self {
+        Self {
+            worker,
+            inbox,
+            signals: Arc::default(),
+            open: Vec::new(),
+            wake: None,
+            last_id: 0,
+        }
+    }
+
+    /// Works until there is nothing left to do.
+    pub(crate) async fn run(mut self, first: Option<Job>) {
+        let mut step = match first {
+            Some(job) => Step::Begin(Box::new(job)),
+            None => match self.next_job().await {
+                Some(job) => Step::Begin(Box::new(job)),
+                None => return,
+            },
+        };
+        let mut instance = None;
+        loop {
+            let slice = match step {
+                Step::Begin(job) => self.begin(instance.take(), *job).await,
+                Step::Resume(event, id) => self.resume(instance.take(), event, id).await,
+                Step::Expired => self.expire(instance.take()).await,
+                Step::Over => return,
+            };
+            let Ok(mut rested) = slice else { return };
+            self.settle(&mut rested);
+            step = self.next(&mut rested).await;
+            instance = Some(rested);
+        }
+    }
+
+    async fn next_job(&mut self) -> Option<Job> {
+        match &mut self.inbox {
+            Some(inbox) => inbox.recv().await,
+            None => None,
+        }
+    }
+
+    async fn begin(&mut self, instance: Option<Instance>, job: Job) -> Result<Instance, Ended> {
+        self.last_id = self.last_id.wrapping_add(1);
+        let id = self.last_id;
+        let Job {
+            request,
+            reply,
+            deadline,
+            permits,
+        } = job;
+        self.open.push(Open {
+            id,
+            deadline,
+            is_answered: false,
+            _permits: permits,
+        });
+        let head = encode_head(&request);
+        let (worker, signals) = (self.worker.clone(), Arc::clone(&self.signals));
+        let open = OpenRequest {
+            id,
+            body: request.body,
+            reply: Some(reply),
+            sender: None,
+            is_done: false,
+        };
+        self.slice(async move {
+            let mut instance = match instance {
+                Some(instance) => instance,
+                None => match new_instance(&worker, signals).await {
+                    Ok(instance) => instance,
+                    Err(error) => return (Err(open), Err(error)),
+                },
+            };
+            instance.store.data_mut().requests.push(open);
+            let left = instance.request(id, head).await;
+            (Ok(instance), left)
+        })
+        .await
+    }
+
+    async fn resume(
+        &mut self,
+        instance: Option<Instance>,
+        event: Event,
+        id: u32,
+    ) -> Result<Instance, Ended> {
+        let Some(mut instance) = instance else {
+            return Err(Ended);
+        };
+        self.slice(async move {
+            let left = instance.resume(event, id).await;
+            (Ok(instance), left)
+        })
+        .await
+    }
+
+    /// Lets the script run until it has nothing more to do, or somebody's time is over.
+    async fn slice<F>(&mut self, work: F) -> Result<Instance, Ended>
+    where
+        F: Future<Output = (Result<Instance, OpenRequest>, wasmtime::Result<f64>)> + Send + 'static,
+    {
+        let host = Arc::clone(&self.worker.0.host);
+        let ticking = host.ticker.start();
+        let deadline = self.open.iter().map(|open| open.deadline).min();
+        let work = host.busy.run(async move {
+            // Counted for as long as the script really runs, wherever that is.
+            let _ticking = ticking;
+            work.await
+        });
+        let ended = match deadline {
+            // The timer is first polled, and so registered, when the first slice did not end it.
+            Some(deadline) => tokio::time::timeout_at(deadline, work).await.ok(),
+            None => Some(work.await),
+        };
+        match ended {
+            Some((Ok(instance), Ok(left))) => {
+                self.wake = wake_in(left);
+                Ok(instance)
+            }
+            Some((Ok(instance), Err(error))) => {
+                self.fail_all(instance, &error);
+                Err(Ended)
+            }
+            Some((Err(open), Err(error))) => {
+                let message = one_line(&format!("{error:#}"));
+                answer(open, Err(CallError::Trap { message }));
+                Err(Ended)
+            }
+            Some((Err(_), Ok(_))) => Err(Ended),
+            // All requests lose their instance; each tells by its own deadline why.
+            None => {
+                self.log_cut_off();
+                Err(Ended)
+            }
+        }
+    }
+
+    /// Says so where time is over that no answer tells of any more.
+    fn log_cut_off(&self) {
+        let now = Instant::now();
+        let settings = &self.worker.0.settings;
+        if self.open.iter().any(|open| open.is_answered && open.deadline <= now) {
+            let limit = settings.limits.time;
+            let line = format!("what it did after its answer took longer than its limit `time` of {limit}");
+            (settings.log)(LogLevel::Error, &line);
+        }
+    }
+
+    /// Every request that the script was working on ends with its failure.
+    fn fail_all(&mut self, mut instance: Instance, error: &wasmtime::Error) {
+        let state = instance.store.data_mut();
+        let (limit, refused) = (state.meter.limit(), state.meter.refused());
+        for open in state.requests.drain(..) {
+            answer(
+                open,
+                Err(match refused {
+                    Some(asked) => CallError::OutOfMemory { limit, asked },
+                    None => CallError::Trap {
+                        message: one_line(&format!("{error:#}")),
+                    },
+                }),
+            );
+        }
+        state.log.finish();
+    }
+
+    /// Forgets the requests that the script has finished with.
+    fn settle(&mut self, instance: &mut Instance) {
+        let state = instance.store.data_mut();
+        state.requests.retain(|request| !request.is_done);
+        let left = &state.requests;
+        self.open.retain_mut(|open| {
+            let request = left.iter().find(|request| request.id == open.id);
+            open.is_answered = request.is_some_and(|request| request.reply.is_none());
+            request.is_some()
+        });
+        if self.open.is_empty() {
+            state.log.finish();
+        }
+    }
+
+    async fn next(&mut self, instance: &mut Instance) -> Step {
+        if self.open.is_empty() && self.inbox.is_none() {
+            return Step::Over;
+        }
+        if let Some((event, id)) = self.raised(instance) {
+            return Step::Resume(event, id);
+        }
+        if self.is_stuck(instance) {
+            return self.give_up(instance);
+        }
+        let deadline = match self.open.iter().map(|open| open.deadline).min() {
+            Some(deadline) => deadline,
+            None => Instant::now() + IDLE,
+        };
+        let signals = Arc::clone(&self.signals);
+        let is_idle = self.open.is_empty();
+        let wake = self.wake.filter(|_| !is_idle);
+        tokio::select! {
+            biased;
+            job = receive(&mut self.inbox) => match job {
+                Some(job) => Step::Begin(Box::new(job)),
+                None if is_idle => Step::Over,
+                None => {
+                    // As many as it may answer; what is open is still finished.
+                    self.inbox = None;
+                    Step::Resume(Event::Timer, 0)
+                }
+            },
+            () = signals.raised.notified() => match self.raised(instance) {
+                Some((event, id)) => Step::Resume(event, id),
+                None => Step::Resume(Event::Timer, 0),
+            },
+            () = until(wake) => Step::Resume(Event::Timer, 0),
+            () = sleep_until(deadline) => match is_idle {
+                true => Step::Over,
+                false => Step::Expired,
+            },
+        }
+    }
+
+    /// The next thing to tell the script of a request that it still works on; the others are put
+    /// back in their order.
+    fn raised(&self, instance: &mut Instance) -> Option<(Event, u32)> {
+        let mut found = None;
+        for (event, id) in self.signals.take() {
+            match instance.store.data_mut().request(id) {
+                Some(_) if found.is_none() => found = Some((event, id)),
+                Some(_) => self.signals.put_back(event, id),
+                None => {}
+            }
+        }
+        found
+    }
+
+    /// Whether nothing can make the script go on: no timer, nobody who reads, no other request.
+    fn is_stuck(&self, instance: &mut Instance) -> bool {
+        let waits_for_reader = |request: &OpenRequest| {
+            request.sender.as_ref().is_some_and(|sender| sender.is_full())
+        };
+        self.inbox.is_none()
+            && self.wake.is_none()
+            && !instance.store.data().requests.iter().any(waits_for_reader)
+    }
+
+    fn give_up(&mut self, instance: &mut Instance) -> Step {
+        let state = instance.store.data_mut();
+        for open in state.requests.drain(..) {
+            if open.reply.is_none() {
+                state.log.error(
+                    "the script waits for something that will never happen, and is ended: a stream \
+                     without an end, or a promise given to waitUntil that is never settled",
+                );
+            }
+            answer(open, Err(CallError::NeverAnswers));
+        }
+        self.open.clear();
+        Step::Over
+    }
+
+    /// Requests whose time is over while the script waits for something.
+    async fn expire(&mut self, instance: Option<Instance>) -> Result<Instance, Ended> {
+        let Some(mut instance) = instance else {
+            return Err(Ended);
+        };
+        self.log_cut_off();
+        let now = Instant::now();
+        let limit = self.worker.0.settings.limits.time;
+        let expired: Vec<u32> =
+            self.open.iter().filter(|open| open.deadline <= now).map(|open| open.id).collect();
+        let requests = std::mem::take(&mut instance.store.data_mut().requests);
+        for request in requests {
+            match expired.contains(&request.id) {
+                true => answer(
+                    request,
+                    Err(CallError::Timeout {
+                        limit,
+                        waiting: false,
+                    }),
+                ),
+                false => instance.store.data_mut().requests.push(request),
+            }
+        }
+        self.open.retain(|open| !expired.contains(&open.id));
+        if self.open.is_empty() && self.inbox.is_none() {
+            return Ok(instance);
+        }
+        for id in expired {
+            instance = self.resume(Some(instance), Event::Cancelled, id).await?;
+        }
+        Ok(instance)
+    }
+}
+
+async fn receive(inbox: &mut Option<mpsc::UnboundedReceiver<Job>>) -> Option<Job> {
+    match inbox {
+        Some(inbox) => inbox.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(wake: Option<Instant>) {
+    match wake {
+        Some(wake) => sleep_until(wake).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The moment in so many milliseconds; `None` for never, and for what is no time.
+fn wake_in(ms: f64) -> Option<Instant> {
+    let in_time = Duration::try_from_secs_f64((ms / 1000.0).max(0.0)).ok()?;
+    Instant::now().checked_add(in_time)
+}
+
+fn answer(open: OpenRequest, result: Result<WorkerResponse, CallError>) {
+    if let Some(reply) = open.reply {
+        // Nobody may be waiting any more.
+        let _ = reply.send(result);
+    }
+}
+
+async fn new_instance(worker: &Worker, signals: Arc<Signals>) -> wasmtime::Result<Instance> {
+    let Program::Script(program) = &worker.0.program else {
+        wasmtime::bail!("a worker that is no script");
+    };
+    let program: &ScriptProgram = program;
+    let table_elements_max = worker.0.host.table_elements_max;
+    Instance::new(program, &worker.0.settings, table_elements_max, signals).await
+}
+
+fn encode_head(request: &WorkerRequest) -> Vec<u8> {
+    let url = format!("{}{}", request.origin, request.url);
+    let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let params = request.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    encode(&script_abi::Request {
+        method: request.method.as_str(),
+        url: &url,
+        headers: headers.collect(),
+        params: params.collect(),
+        // The limit of a request body is far below.
+        body_bytes: u32::try_from(request.body.len()).unwrap_or(u32::MAX),
+    })
+}

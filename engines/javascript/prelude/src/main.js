@@ -1,0 +1,35 @@
+// The order matters where a module needs a global of another one while it is evaluated.
+
+import "./math.js";
+import "./events.js";
+import "./errors.js";
+import "./abort.js";
+import "./streams.js";
+import "./console.js";
+import "./encoding.js";
+import "./url.js";
+import "./clone.js";
+import "./compression.js";
+import "./crypto.js";
+import "./globals.js";
+import "./messages.js";
+import "./urlpattern.js";
+import "./views.js";
+
+import { unhandledRejection } from "./errors.js";
+import { describe } from "./inspect.js";
+import { adopt, cancelled, dispatch, drained, hasHandler } from "./dispatch.js";
+import { runTimers } from "./timers.js";
+import { configure } from "./variables.js";
+
+export const hooks = {
+  adopt,
+  cancelled,
+  configure,
+  describe,
+  dispatch,
+  drained,
+  hasHandler,
+  runTimers,
+  unhandledRejection,
+};
