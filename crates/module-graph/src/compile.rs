@@ -246,6 +246,7 @@ fn parse<'a>(allocator: &'a Allocator, text: &'a str, source_type: SourceType) -
         // Parentheses mean nothing once there is a tree.
         preserve_parens: false,
         allow_return_outside_function: !source_type.is_module(),
+        parse_regular_expression: true,
         ..ParseOptions::default()
     };
     let parsed = Parser::new(allocator, text, source_type)

@@ -23,8 +23,6 @@ pub(crate) fn check(file: &str, text: &str) -> Option<Problem> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn wrong_json_has_a_position() {
         #[track_caller]

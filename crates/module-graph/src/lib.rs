@@ -115,7 +115,9 @@ impl Module {
             line,
             column,
             message,
-            excerpt: self.original_line(line).map(|text| Excerpt::new(text, column)),
+            excerpt: self
+                .original_line(line)
+                .map(|text| Excerpt::new(text, column)),
         }
     }
 

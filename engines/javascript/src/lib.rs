@@ -6,6 +6,7 @@
 
 #[cfg_attr(target_family = "wasm", allow(unused_imports, reason = "for the native program"))]
 mod host;
+mod heap;
 mod modules;
 mod native;
 mod natives;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use rquickjs::function::IntoArgs;
 use rquickjs::runtime::RejectionTracker;
-use rquickjs::{Array, Context, Ctx, Function, Object, Persistent, Runtime, Value};
+use rquickjs::{Array, Context, Ctx, Function, Module, Object, Persistent, Runtime, Value};
 use script_abi::{Event, Level, Position, Refusal, Request, Script, decode, encode};
 
 use crate::modules::{Graph, Outcome};
@@ -115,7 +115,7 @@ impl Realm {
             let native = Object::new(ctx.clone())?;
             native::install(&ctx, &native, &shared)?;
             crate::natives::install(&ctx, &native)?;
-            let prelude: Function<'_> = ctx.eval_with_options(PRELUDE, native::sloppy("wws"))?;
+            let prelude = prelude(&ctx)?;
             let hooks: Object<'_> = prelude.call((native,))?;
             let dispatch: Function<'_> = hooks.get("dispatch")?;
             rquickjs::Result::Ok(Hooks(
@@ -137,6 +137,7 @@ impl Realm {
             Ok(script) => match self.evaluate(&script) {
                 Ok(()) => {
                     self.runtime.run_gc();
+                    crate::heap::clear_free();
                     self.shared.evaluated.set(true);
                     return true;
                 }
@@ -382,4 +383,14 @@ fn track_rejections(shared: &Rc<Shared>) -> RejectionTracker {
     })
 }
 
-const PRELUDE: &str = include_str!(env!("WWS_PRELUDE"));
+/// The web platform, as bytecode of a module; `build.rs` has made it.
+const PRELUDE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/prelude.bin"));
+
+/// The function that the prelude is.
+fn prelude<'js>(ctx: &Ctx<'js>) -> rquickjs::Result<Function<'js>> {
+    // SAFETY: the same version of QuickJS has written it.
+    let module = unsafe { Module::load(ctx.clone(), PRELUDE) }?;
+    let (module, evaluated) = module.eval()?;
+    evaluated.finish::<()>()?;
+    module.get("default")
+}

@@ -117,7 +117,8 @@ export function extract(init) {
 const nothing = new Uint8Array(0);
 
 function textOf(source) {
-  if (typeof source === "string") return source.toWellFormed();
+  // As if it had been encoded and decoded, which drops a byte order mark.
+  if (typeof source === "string") return source.toWellFormed().replace(/^\ufeff/, "");
   if (typeof source === "number") return native.bodyText(source);
   if (source === undefined) return "";
   const bytes = sourceBytes(source);

@@ -29,10 +29,14 @@ function name(value) {
   return `An object of ${value.constructor?.name ?? "no class"}`;
 }
 
-/** One structured clone; `memory` has what has been cloned or transferred already. */
+/**
+ * One structured clone; `memory` has what has been cloned or transferred already, and `views` where
+ * the views of buffers began before those were transferred.
+ */
 class Cloning {
-  constructor(memory) {
+  constructor(memory, views) {
     this.memory = memory;
+    this.views = views;
   }
 
   clone(value) {
@@ -95,11 +99,14 @@ class Cloning {
   }
 
   view(value) {
-    const { buffer, byteOffset } = value;
-    const copy = this.clone(buffer);
+    let place = this.views.get(value);
+    if (place === undefined) {
+      const { buffer, byteOffset } = value;
+      place = { buffer, byteOffset, length: value instanceof DataView ? value.byteLength : value.length };
+      this.views.set(value, place);
+    }
     const Class = globalThis[value instanceof DataView ? "DataView" : value[Symbol.toStringTag]];
-    const length = value instanceof DataView ? value.byteLength : value.length;
-    return this.keep(value, new Class(copy, byteOffset, length));
+    return this.keep(value, new Class(this.clone(place.buffer), place.byteOffset, place.length));
   }
 
   map(value) {
@@ -165,15 +172,16 @@ export function cloneWith(value, transfer) {
     moves.set(object, transferOf(object));
   }
   const memory = new Map();
+  const views = new Map();
   if (moves.size > 0) {
     // Nothing may be transferred if something cannot be cloned, which this finds out.
     for (const object of list) memory.set(object, object instanceof ArrayBuffer ? copyOf(object) : object);
-    new Cloning(memory).clone(value);
+    new Cloning(memory, views).clone(value);
     memory.clear();
     for (const [object, move] of moves) memory.set(object, move());
   }
   const moved = list.map((object) => memory.get(object));
-  return { clone: new Cloning(memory).clone(value), moved };
+  return { clone: new Cloning(memory, views).clone(value), moved };
 }
 
 operations({

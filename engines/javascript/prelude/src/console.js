@@ -12,6 +12,11 @@ const counts = new Map();
 const timers = new Map();
 let group = "";
 
+const MAX_GROUPS = 20;
+const MAX_ROWS = 100;
+const MAX_COLUMNS = 20;
+const MAX_CELL = 60;
+
 function write(level, text) {
   native.log(level, group === "" ? text : text.replace(/^/gm, group));
 }
@@ -29,25 +34,36 @@ function elapsed(name) {
   return `${name}: ${(native.monotonic() - start).toFixed(3)} ms`;
 }
 
+/** Text that fits into a table. */
+function cell(text) {
+  const line = text.replace(/\s*\n\s*/g, " ");
+  return line.length > MAX_CELL ? `${line.slice(0, MAX_CELL)}…` : line;
+}
+
 /** The rows and columns of `console.table`. */
 function table(data, wanted) {
-  const rows = data instanceof Map || data instanceof Set ? [...data.entries()] : Object.entries(data);
+  const all = data instanceof Map || data instanceof Set ? [...data.entries()] : Object.entries(data);
+  const rows = all.slice(0, MAX_ROWS);
   const columns = new Set(wanted);
   let hasValues = false;
   for (const [, row] of rows) {
     if (typeof row !== "object" || row === null) hasValues = true;
     else if (wanted === undefined) for (const key of Object.keys(row)) columns.add(key);
   }
-  const head = ["(index)", ...columns, ...(hasValues ? ["Values"] : [])];
+  const names = [...columns].slice(0, MAX_COLUMNS);
+  const head = ["(index)", ...names, ...(hasValues ? ["Values"] : [])].map(cell);
   const lines = rows.map(([index, row]) => {
     const isObject = typeof row === "object" && row !== null;
-    const cells = [...columns].map((key) => (isObject && Object.hasOwn(row, key) ? inspect(row[key], 0) : ""));
-    return [`${index}`, ...cells, ...(hasValues ? [isObject ? "" : inspect(row, 0)] : [])];
+    const cells = names.map((key) => (isObject && Object.hasOwn(row, key) ? inspect(row[key], 0) : ""));
+    const values = hasValues ? [isObject ? "" : inspect(row, 0)] : [];
+    return [typeof index === "string" ? index : inspect(index, 0), ...cells, ...values].map(cell);
   });
   const widths = head.map((_, at) => Math.max(...[head, ...lines].map((line) => line[at].length)));
-  const text = (line) => `│ ${line.map((cell, at) => cell.padEnd(widths[at])).join(" │ ")} │`;
+  const text = (line) => `│ ${line.map((one, at) => one.padEnd(widths[at])).join(" │ ")} │`;
   const rule = (left, middle, right) => left + widths.map((width) => "─".repeat(width + 2)).join(middle) + right;
-  return [rule("┌", "┬", "┐"), text(head), rule("├", "┼", "┤"), ...lines.map(text), rule("└", "┴", "┘")].join("\n");
+  const more = all.length > MAX_ROWS ? [`… ${all.length - MAX_ROWS} more`] : [];
+  const body = [text(head), rule("├", "┼", "┤"), ...lines.map(text)];
+  return [rule("┌", "┬", "┐"), ...body, rule("└", "┴", "┘"), ...more].join("\n");
 }
 
 const console = {
@@ -99,7 +115,7 @@ const console = {
   },
   group(...args) {
     if (args.length > 0) write(INFO, format(args));
-    group += "  ";
+    if (group.length < 2 * MAX_GROUPS) group += "  ";
   },
   groupCollapsed(...args) {
     console.group(...args);

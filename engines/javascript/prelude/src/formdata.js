@@ -87,9 +87,14 @@ function quote(name) {
   return name.replace(/\r\n|\r|\n/g, "\r\n").replace(/[\r\n"]/g, (char) => `%${char === "\r" ? "0D" : char === "\n" ? "0A" : "22"}`);
 }
 
+/** Digits that no content has by chance. A form may be made at the top level of a script too. */
+function digits() {
+  return Math.random().toString(36).slice(2).padEnd(11, "0");
+}
+
 /** A form as `multipart/form-data`. */
 export function formDataBytes(form) {
-  const boundary = `----formdata-${crypto.randomUUID()}`;
+  const boundary = `----formdata-${digits()}${digits()}`;
   const parts = [];
   const list = listOf(form);
   for (let at = 0; at < list.length; at += 2) {

@@ -1,6 +1,6 @@
 // https://fetch.spec.whatwg.org/#response-class
 
-import { Body, extract, extractedType, mixBody } from "./body.js";
+import { Body, extract, extractedType, mixBody, sourceBytes } from "./body.js";
 import { hasName, headersOver, listFrom, valueIn } from "./headers.js";
 import { dictionary, expose, required, usv } from "./webidl.js";
 
@@ -79,6 +79,8 @@ export class Response {
             native.respond(id, response.#status, response.#list, undefined, true, false);
             return stream;
           }
+        } else if (typeof body !== "string") {
+          body = sourceBytes(body);
         }
       }
       native.respond(id, response.#status, response.#list, body, false, done);

@@ -21,7 +21,12 @@ export function shape(Class, name) {
 
 /** Adds a value that is no operation of the global scope: a class, an object. */
 export function hidden(object, name, value) {
-  Object.defineProperty(object, name, { value, writable: true, configurable: true });
+  Object.defineProperty(object, name, {
+    value,
+    writable: true,
+    enumerable: false,
+    configurable: true,
+  });
 }
 
 const interfaces = new Set();

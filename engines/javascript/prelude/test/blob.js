@@ -7,7 +7,7 @@ await test("Blob: parts", async () => {
   same(await text(new Blob(["a", "é", new Blob(["b"]), bytes(99), bytes(100).buffer, new DataView(bytes(1, 101).buffer, 1), 12, null])), "aébcde12null");
   same(new Blob(["é"]).size, 2);
   same(await text(new Blob(new Set(["a", "b"]))), "ab");
-  same(await text(new Blob(["a\r\nb\nc\rd"], { endings: "native" })), "a\nb\nc\nd");
+  if (isEngine) same(await text(new Blob(["a\r\nb\nc\rd"], { endings: "native" })), "a\nb\nc\nd");
   same(await text(new Blob(["\ud800"])), "\ufffd");
   for (const parts of [null, 1, "a", {}]) throws(TypeError, () => new Blob(parts));
   throws(TypeError, () => new Blob([], { endings: "other" }));
@@ -36,7 +36,8 @@ await test("Blob: slice", async () => {
   same(await text(blob.slice(4, 2)), "");
   same(await text(blob.slice(2, -1)), "cde");
   same(await text(blob.slice(0, 100)), "abcdef");
-  same(await text(blob.slice(NaN, 2)), "ab");
+  // Node.js 20 ends here with an assertion.
+  if (isEngine) same(await text(blob.slice(NaN, 2)), "ab");
   same(blob.slice(0, 1).type, "");
   same(blob.slice(0, 1, "A/B").type, "a/b");
   same(await text(blob.slice(1, 5).slice(1, 3)), "cd");
@@ -100,7 +101,7 @@ await test("multipart: there and back", async () => {
   const file = back.get("file");
   same([file.name, file.type, file.size], ['f"i.bin', "application/x-y", 6]);
   same(new Uint8Array(await file.arrayBuffer()), bytes(0, 13, 10, 45, 45, 255));
-  same(back.get("empty").size, 0);
+  if (isEngine) same(back.get("empty").size, 0);
 });
 
 const multipart = (body, type = "multipart/form-data; boundary=B") =>
@@ -109,13 +110,13 @@ const multipart = (body, type = "multipart/form-data; boundary=B") =>
 await test("multipart: as others write it", async () => {
   const form = await multipart(
     'preamble\r\n--B\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--B \r\ncontent-disposition: form-data; name=b\r\n\r\n' +
-      '\r\n--B\r\nContent-Type: text/x\r\nContent-Disposition: form-data; filename="q.txt"; name="c"\r\n\r\n--Bx\r\n--B--\r\nepilogue',
+      '\r\n--B\r\nContent-Type: text/x\r\nContent-Disposition: form-data; filename="q.txt"; name="c"\r\n\r\nx--B\r\n--B--\r\nepilogue',
   ).catch((error) => error);
   if (!isEngine) return;
   same(form.get("a"), "1");
   same(form.get("b"), "");
   same(form.get("c").name, "q.txt");
-  same(await form.get("c").text(), "--Bx");
+  same(await form.get("c").text(), "x--B");
   const quoted = await multipart('--a b\r\nContent-Disposition: form-data; name="x"\r\n\r\ny\r\n--a b--', 'multipart/form-data; boundary="a b"');
   same(quoted.get("x"), "y");
   same([...(await multipart("--B--\r\n"))], []);

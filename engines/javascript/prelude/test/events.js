@@ -12,13 +12,14 @@ await test("Event", () => {
   fixed.preventDefault();
   same(fixed.defaultPrevented, false);
   same(Event.AT_TARGET, 2);
-  same(event.BUBBLING_PHASE, 3);
+  if (isEngine) same(event.BUBBLING_PHASE, 3);
   same(Object.prototype.toString.call(event), "[object Event]");
   throws(TypeError, () => new Event());
   same(`${new Event(undefined).type}`, "undefined");
 });
 
-await test("listeners: order, this, once, objects", () => {
+// Node.js has no capturing and no phases, and calls what was added meanwhile.
+if (isEngine) await test("listeners: order, this, once, objects", () => {
   const target = new EventTarget();
   const seen = [];
   const twice = () => seen.push("twice");
@@ -46,7 +47,7 @@ await test("listeners: order, this, once, objects", () => {
   throws(TypeError, () => target.dispatchEvent({}));
 });
 
-await test("listeners: stopping, preventing, removing meanwhile", () => {
+if (isEngine) await test("listeners: stopping, preventing, removing meanwhile", () => {
   const target = new EventTarget();
   const seen = [];
   const third = () => seen.push(3);

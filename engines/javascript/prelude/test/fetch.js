@@ -219,11 +219,9 @@ await test("Request: clone and signal", async () => {
   const copy = request.clone();
   same([await request.text(), await copy.text()], ["x", "x"]);
   throws(TypeError, () => request.clone());
-  const derived = new Request(copy, { method: "GET", body: undefined });
-  void derived;
   controller.abort("why");
   same([request.signal.aborted, copy.signal.aborted, request.signal.reason], [true, true, "why"]);
-}).catch(() => {});
+});
 
 await test("looks like an interface", () => {
   for (const Class of [Request, Response]) {
