@@ -13,7 +13,7 @@ use oxc::span::{GetSpan, SourceType};
 
 use crate::NESTING_MAX;
 use crate::commonjs::CommonJsExports;
-use crate::facts::Facts;
+use crate::facts::{Facts, Request};
 use crate::format::{Format, Language};
 use crate::jsx::Pragmas;
 use crate::mapping::Mapping;
@@ -64,8 +64,8 @@ impl Compiled {
 /// Why a script cannot be compiled.
 pub(crate) struct Failed {
     pub(crate) problems: Vec<Problem>,
-    /// What could be read nevertheless.
-    pub(crate) facts: Option<Facts>,
+    /// What it asks for nevertheless.
+    pub(crate) requests: Vec<Request>,
 }
 
 /// Compiles a script; `settings` is asked, at most once, if there is something to transform. It
@@ -84,8 +84,9 @@ pub(crate) fn compile(
         // In TypeScript it takes the whole program to tell types from values.
         let is_known = !parsed.is_lost && script.language == Language::JavaScript;
         let facts = is_known.then(|| Facts::of(&parsed.program, &parsed.scoping));
+        let requests = facts.map(|facts| facts.requests).unwrap_or_default();
         return Err(Failed {
-            facts,
+            requests,
             ..script.failed(&parsed.errors)
         });
     }
@@ -127,7 +128,7 @@ impl Script<'_> {
         let problem = Problem::at(self.name, &Lines::new(self.text), at, message.to_owned());
         Failed {
             problems: vec![problem],
-            facts: None,
+            requests: Vec::new(),
         }
     }
 
@@ -149,11 +150,12 @@ impl Script<'_> {
         };
         let mut problems: Vec<Problem> = errors.iter().map(problem).collect();
         problems.sort_by_key(|problem| (problem.line, problem.column));
-        problems.dedup();
+        // What follows from an error at its very place says less.
+        problems.dedup_by_key(|problem| (problem.line, problem.column));
         problems.truncate(SYNTAX_ERRORS_MAX);
         Failed {
             problems,
-            facts: None,
+            requests: Vec::new(),
         }
     }
 

@@ -90,8 +90,9 @@ pub enum ModuleKind {
     Esm,
     /// The body of a function of `exports`, `require` and `module`.
     CommonJs {
-        /// The names it exports as far as its text tells, sorted: identifiers, no reserved words,
-        /// not `default`.
+        /// The names it exports as far as its text tells, and those that others import from it:
+        /// they are undefined if it does not set them. Sorted; identifiers, no reserved words, not
+        /// `default`.
         exports: Vec<String>,
         /// It says that it was an ECMAScript module (`__esModule`): its default export is
         /// `exports.default`.

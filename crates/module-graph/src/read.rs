@@ -1,6 +1,6 @@
 //! The bytes of a file to text.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
@@ -14,10 +14,11 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// What is wrong with the file as such, for humans, without its name.
 pub(crate) fn read(path: &Path) -> Result<String, String> {
     let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
-    let file = File::open(path).map_err(unreadable)?;
-    if !file.metadata().map_err(unreadable)?.is_file() {
+    // Before it is opened: opening a pipe waits for its other end.
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err("is not a regular file".to_owned());
     }
+    let file = File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     let most = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX);
     file.take(most.saturating_add(1))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use oxc_resolver::TsConfig;
 
-use crate::compile::{Compiled, Failed, Script, compile};
+use crate::compile::{Compiled, Script, compile};
 use crate::config::Configs;
 use crate::facts::{Request, Syntax};
 use crate::format::{FileKind, Format, file_kind};
@@ -213,9 +213,9 @@ impl Walk {
                 requests.append(&mut compiled.facts.requests);
                 Content::Script(Box::new(compiled))
             }
-            Ok(Err(Failed { problems, facts })) => {
-                self.problems.extend(problems);
-                requests.extend(facts.map(|facts| facts.requests).unwrap_or_default());
+            Ok(Err(failed)) => {
+                self.problems.extend(failed.problems);
+                requests.extend(failed.requests);
                 Content::Bad
             }
             Err(_) => {

@@ -101,8 +101,9 @@ impl Worker {
                 reply,
                 deadline,
                 permits: vec![own],
+                in_lane: None,
             };
-            let _in_lane = lanes.submit(self, job);
+            lanes.submit(self, job);
             return answered
                 .await
                 .unwrap_or_else(|_| Err(script::lost(self, deadline)));

@@ -327,6 +327,7 @@ mod tests {
             map.append(name, HeaderValue::from_bytes(value).unwrap());
         }
         WorkerRequest {
+            origin: "http://localhost".to_owned(),
             method: Method::POST,
             url: "/a?b=%20".to_owned(),
             headers: map,

@@ -146,7 +146,7 @@ impl Worker {
         Ok(Self::new(host, Program::Script(program), settings))
     }
 
-    fn new(host: &Arc<Host>, program: Program, settings: WorkerSettings) -> Self {
+    pub(crate) fn new(host: &Arc<Host>, program: Program, settings: WorkerSettings) -> Self {
         let lanes = (matches!(program, Program::Script(_)) && settings.reuse > 1)
             .then(|| Lanes::new(settings.reuse, settings.concurrency));
         Self(Arc::new(Loaded {

@@ -138,7 +138,7 @@ fn check(name: &str, text: &str) {
 const NAMES: &[&str] = &["a.js", "a.ts", "a.tsx", "a.cjs", "a.mts", "a.json", "a.cts"];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn any_text_ends_in_a_graph_or_problems(

@@ -164,7 +164,7 @@ mod tests {
         .unwrap();
         assert_eq!(parts.stack_top, 4096);
         let code = wasmparser::validate(&parts.code);
-        assert!(code.is_ok(), "{code:?}");
+        assert!(code.is_ok(), "{:?}", code.err());
         let text = |wasm: &[u8]| String::from_utf8_lossy(wasm).into_owned();
         assert!(!text(&parts.code).contains("abc"));
         assert!(text(&parts.first_image).contains("abc"));

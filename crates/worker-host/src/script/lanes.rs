@@ -25,6 +25,13 @@ struct Lane {
 /// Counts a request as open for as long as it lives.
 pub(crate) struct InLane(Arc<AtomicU32>);
 
+impl InLane {
+    fn count_in(open: &Arc<AtomicU32>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(open))
+    }
+}
+
 impl Drop for InLane {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
@@ -45,7 +52,7 @@ impl Lanes {
 
     /// Hands a request to the instance with the fewest open ones; to a new one if all have some
     /// and there may be more.
-    pub(crate) fn submit(&self, worker: &Worker, mut job: Job) -> InLane {
+    pub(crate) fn submit(&self, worker: &Worker, mut job: Job) {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         lanes.retain(|lane| !lane.inbox.is_closed());
         loop {
@@ -63,16 +70,15 @@ impl Lanes {
                 }
             };
             let lane = &mut lanes[place];
+            job.in_lane = Some(InLane::count_in(&lane.open));
             match lane.inbox.send(job) {
                 Ok(()) => {
-                    lane.open.fetch_add(1, Ordering::Relaxed);
                     lane.taken += 1;
-                    let in_lane = InLane(Arc::clone(&lane.open));
                     if lane.taken >= self.reuse {
                         // Its inbox is closed with this; what it has is still finished.
                         lanes.swap_remove(place);
                     }
-                    return in_lane;
+                    return;
                 }
                 // It has ended between two looks at it.
                 Err(mpsc::error::SendError(back)) => {

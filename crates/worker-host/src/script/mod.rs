@@ -20,6 +20,8 @@ mod session;
 #[cfg(feature = "compile")]
 pub(crate) mod snapshot;
 mod state;
+#[cfg(all(test, feature = "compile"))]
+mod tests;
 
 pub use body::{BodyAborted, BodyStream};
 pub use instance::ScriptEngine;

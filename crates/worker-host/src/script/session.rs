@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::body::Signals;
 use super::instance::{Instance, ScriptProgram};
+use super::lanes::InLane;
 use super::state::{OpenRequest, Reply};
 use crate::call::{CallError, one_line};
 use crate::protocol::{WorkerRequest, WorkerResponse};
@@ -29,6 +30,8 @@ pub(crate) struct Job {
     pub(crate) deadline: Instant,
     /// Given back when the script has finished with it.
     pub(crate) permits: Vec<OwnedSemaphorePermit>,
+    /// Where it counts as open, if it shares its instance.
+    pub(crate) in_lane: Option<InLane>,
 }
 
 /// Runs a request in an instance of its own.
@@ -44,6 +47,7 @@ pub(crate) async fn answer_fresh(
         reply,
         deadline,
         permits,
+        in_lane: None,
     };
     let mut answered = std::pin::pin!(answered);
     let mut run = Box::pin(Session::new(worker.clone(), None).run(Some(job)));
@@ -85,7 +89,7 @@ struct Open {
     deadline: Instant,
     /// What goes on is a body, or what the script does after its answer.
     is_answered: bool,
-    _permits: Vec<OwnedSemaphorePermit>,
+    _held: (Vec<OwnedSemaphorePermit>, Option<InLane>),
 }
 
 /// What a session does next.
@@ -113,8 +117,27 @@ impl Session {
         }
     }
 
-    /// Works until there is nothing left to do.
+    /// Works until there is nothing left to do, or the instance is gone.
     pub(crate) async fn run(mut self, first: Option<Job>) {
+        self.work(first).await;
+        self.close();
+        // What came too late is for another instance.
+        while let Some(job) = self.inbox.as_mut().and_then(|inbox| inbox.try_recv().ok()) {
+            if let Some(lanes) = &self.worker.0.lanes {
+                lanes.submit(&self.worker, job);
+            }
+        }
+    }
+
+    /// Takes no more requests. Before a request is told that the instance is gone, so that whoever
+    /// comes after that finds another.
+    fn close(&mut self) {
+        if let Some(inbox) = &mut self.inbox {
+            inbox.close();
+        }
+    }
+
+    async fn work(&mut self, first: Option<Job>) {
         let mut step = match first {
             Some(job) => Step::Begin(Box::new(job)),
             None => match self.next_job().await {
@@ -152,12 +175,13 @@ impl Session {
             reply,
             deadline,
             permits,
+            in_lane,
         } = job;
         self.open.push(Open {
             id,
             deadline,
             is_answered: false,
-            _permits: permits,
+            _held: (permits, in_lane),
         });
         let head = encode_head(&request);
         let (worker, signals) = (self.worker.clone(), Arc::clone(&self.signals));
@@ -223,10 +247,12 @@ impl Session {
                 Ok(instance)
             }
             Some((Ok(instance), Err(error))) => {
+                self.close();
                 self.fail_all(instance, &error);
                 Err(Ended)
             }
             Some((Err(open), Err(error))) => {
+                self.close();
                 let message = one_line(&format!("{error:#}"));
                 answer(open, Err(CallError::Trap { message }));
                 Err(Ended)
