@@ -26,6 +26,6 @@ pub use engine::{
 };
 pub use native_code::{NativeCode, leak_pages};
 pub use protocol::{BadResponse, WorkerBody, WorkerRequest, WorkerResponse, parse_response};
-pub use script::{BodyAborted, BodyStream, ScriptEngine};
+pub use script::{BodyAborted, BodyStream, ScriptEngine, parse_script_answer};
 pub use stdio::{LogLevel, LogLine};
 pub use worker::{Host, LoadError, Worker, WorkerKind, WorkerSettings};

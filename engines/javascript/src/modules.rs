@@ -3,7 +3,7 @@
 //! QuickJS knows ECMAScript modules. A JSON module becomes one that parses its text; a CommonJS
 //! module becomes one that runs it, once, through a registry that `require` uses too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::{Rc, Weak};
 
 use rquickjs::loader::{ImportAttributes, Loader, Resolver};
@@ -18,6 +18,9 @@ use crate::realm::Shared;
 
 /// The module that CommonJS modules are reached through.
 const COMMON_JS: &str = "wws:commonjs";
+
+/// What a module is imported by in generated text: this, and its name.
+const BY_NAME: &str = "wws:module:";
 
 /// The modules of a script.
 #[derive(Default)]
@@ -106,9 +109,35 @@ impl Graph {
         })
     }
 
+    /// The ECMAScript modules that a CommonJS module can come to require, by way of others.
+    fn required_esm(&self, place: usize) -> Vec<&str> {
+        let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
+        let mut left = vec![place];
+        while let Some(module) = left.pop().and_then(|place| self.modules.get(place)) {
+            let targets = module.imports.values().filter_map(|&target| usize::try_from(target).ok());
+            for target in targets {
+                match self.modules.get(target) {
+                    Some(esm) if matches!(esm.kind, Kind::Esm) => {
+                        found.insert(esm.name.as_str());
+                    }
+                    Some(other) if matches!(other.kind, Kind::CommonJs { .. }) => {
+                        if seen.insert(target) {
+                            left.push(target);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        found.into_iter().collect()
+    }
+
     fn resolve(&self, base: &str, specifier: &str) -> Option<&str> {
         if specifier == COMMON_JS {
             return Some(COMMON_JS);
+        }
+        if let Some(name) = specifier.strip_prefix(BY_NAME) {
+            return self.by_name.get_key_value(name).map(|(name, _)| name.as_str());
         }
         let base = self.modules.get(*self.by_name.get(base)?)?;
         let place = *base.imports.get(specifier)?;
@@ -165,14 +194,13 @@ impl Loader for InGraph {
     ) -> rquickjs::Result<Module<'js, Declared>> {
         let shared = self.0.upgrade().ok_or_else(|| Error::new_loading(name))?;
         if name == COMMON_JS {
-            let source = "export default (name) => globalThis[Symbol.for(\"wws:require\")](name);";
+            let source = "export default globalThis[Symbol.for(\"wws:require\")];";
             return Module::declare(ctx.clone(), name, source);
         }
         let source = {
             let graph = shared.graph.borrow();
             let place = graph.by_name.get(name).copied();
-            let module = place.and_then(|place| graph.modules.get(place));
-            esm_source(ctx, module.ok_or_else(|| Error::new_loading(name))?)?
+            esm_source(ctx, &graph, place.ok_or_else(|| Error::new_loading(name))?)?
         };
         let module = Module::declare(ctx.clone(), name, source)?;
         module.meta()?.set("url", format!("file:///{name}"))?;
@@ -180,8 +208,12 @@ impl Loader for InGraph {
     }
 }
 
-/// The module as an ECMAScript module.
-fn esm_source(ctx: &Ctx<'_>, module: &Loaded) -> rquickjs::Result<String> {
+/// The module at a place as an ECMAScript module.
+fn esm_source(ctx: &Ctx<'_>, graph: &Graph, place: usize) -> rquickjs::Result<String> {
+    let module = graph
+        .modules
+        .get(place)
+        .ok_or_else(|| Exception::throw_message(ctx, "there is no such module"))?;
     let quoted = |text: &str| -> rquickjs::Result<String> {
         let quoted = ctx.json_stringify(text)?;
         Ok(quoted.map(|text| text.to_string()).transpose()?.unwrap_or_default())
@@ -190,10 +222,17 @@ fn esm_source(ctx: &Ctx<'_>, module: &Loaded) -> rquickjs::Result<String> {
         Kind::Esm => module.source.clone(),
         Kind::Json => format!("export default JSON.parse({});", quoted(&module.source)?),
         Kind::CommonJs { exports, es_module } => {
-            let mut source = format!(
-                "import require from {COMMON_JS:?};\nconst exports = require({});\n",
-                quoted(&module.name)?
-            );
+            let mut source = format!("import require from {COMMON_JS:?};\n");
+            // `require` cannot wait: what it may lead to is evaluated before.
+            for (number, name) in graph.required_esm(place).into_iter().enumerate() {
+                let (specifier, name) = (quoted(&format!("{BY_NAME}{name}"))?, quoted(name)?);
+                source.push_str(&format!(
+                    "import * as $esm{number} from {specifier};\nrequire.provide({name}, \
+                     $esm{number});\n"
+                ));
+            }
+            let name = quoted(&module.name)?;
+            source.push_str(&format!("const exports = require({name});\n"));
             // As bundlers do: what was an ECMAScript module once keeps its own default.
             source.push_str(match es_module {
                 true => {
@@ -240,11 +279,8 @@ pub(crate) fn begin<'js>(ctx: &Ctx<'js>, shared: &Rc<Shared>) -> rquickjs::Resul
     install_require(ctx, shared)?;
     let (name, source) = {
         let graph = shared.graph.borrow();
-        let entry = graph
-            .modules
-            .first()
-            .ok_or_else(|| Exception::throw_message(ctx, "there is no module"))?;
-        (entry.name.clone(), esm_source(ctx, entry)?)
+        let source = esm_source(ctx, &graph, 0)?;
+        (graph.modules.first().map(|entry| entry.name.clone()).unwrap_or_default(), source)
     };
     let module = Module::declare(ctx.clone(), name.as_str(), source)?;
     module.meta()?.set("url", format!("file:///{name}"))?;
@@ -258,6 +294,7 @@ pub(crate) fn begin<'js>(ctx: &Ctx<'js>, shared: &Rc<Shared>) -> rquickjs::Resul
 /// The registry of CommonJS modules, as a function from a name to what the module exports.
 const REGISTRY: &str = r#"(function (lookup, compile) {
   const cache = new Map();
+  const provided = new Map();
   function load(name) {
     let module = cache.get(name);
     if (module === undefined) {
@@ -268,7 +305,15 @@ const REGISTRY: &str = r#"(function (lookup, compile) {
         if (kind === "json") {
           module.exports = JSON.parse(compile(name));
         } else if (kind === "esm") {
-          throw new TypeError(`${name} is an ECMAScript module: it can be imported, not required`);
+          const namespace = provided.get(name);
+          if (namespace === undefined) {
+            throw new TypeError(`${name} is an ECMAScript module that has not been evaluated yet`);
+          }
+          // As other hosts do, so that compiled code finds its default export.
+          Object.defineProperty(module.exports, "__esModule", { value: true });
+          for (const key of Object.keys(namespace)) {
+            Object.defineProperty(module.exports, key, { enumerable: true, get: () => namespace[key] });
+          }
         } else {
           const targets = new Map(specifiers.map((specifier, place) => [specifier, names[place]]));
           const require = (specifier) => {
@@ -289,6 +334,7 @@ const REGISTRY: &str = r#"(function (lookup, compile) {
     }
     return module.exports;
   }
+  load.provide = (name, namespace) => provided.set(name, namespace);
   return load;
 })"#;
 

@@ -2,11 +2,10 @@
 //! libraries in it are linked to.
 
 use bytes::Bytes;
-use script_abi::{Answer, Failure, IMPORT_MODULE, Level, decode};
+use script_abi::{Failure, IMPORT_MODULE, Level};
 use wasmtime::{Caller, Engine, Linker, Memory, bail, format_err};
 
-use super::state::{ScriptState, answer_head};
-use crate::protocol::BadResponse;
+use super::state::{Clock, ScriptState, parse_script_answer};
 use crate::stdio::LogLevel;
 
 const WASI: &str = "wasi_snapshot_preview1";
@@ -56,10 +55,7 @@ fn add_answers(linker: &mut Linker<ScriptState>) -> wasmtime::Result<()> {
         "respond",
         |mut host: Host<'_>, id: u32, head: u32, head_length: u32, at: u32, length: u32, bits: u32| {
             let body = bytes(&mut host, at, length)?;
-            let head = match decode::<Answer<'_>>(read(&mut host, head, head_length)?.0) {
-                Ok(answer) => answer_head(&answer),
-                Err(error) => Err(BadResponse::NoResponse { reason: error.to_string() }),
-            };
+            let head = parse_script_answer(read(&mut host, head, head_length)?.0);
             host.data_mut().respond(id, head, body, bits);
             wasmtime::Result::Ok(())
         },
@@ -192,7 +188,6 @@ fn write_to_log(
 
 /// Random bytes; zeros while a script is evaluated, so that the same script gives the same image.
 fn random(host: &mut Host<'_>, to: u32, length: u32) -> wasmtime::Result<()> {
-    use super::state::Clock;
     let is_frozen = matches!(host.data().clock, Clock::Frozen);
     let memory = memory(host)?;
     let bytes = range(to, length).and_then(|range| memory.data_mut(&mut *host).get_mut(range));

@@ -28,3 +28,4 @@ pub use instance::ScriptEngine;
 pub(crate) use instance::ScriptProgram;
 pub(crate) use lanes::Lanes;
 pub(crate) use session::{Job, answer_fresh, lost};
+pub use state::parse_script_answer;

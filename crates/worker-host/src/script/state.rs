@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use limits::ByteSize;
-use script_abi::{Failure, flags};
+use script_abi::{Answer, Failure, decode, flags};
 use tokio::sync::oneshot;
 use wasmtime::Memory;
 
@@ -155,10 +155,11 @@ impl ScriptState {
     }
 }
 
-/// Status and fields of an answer, checked.
-pub(crate) fn answer_head(
-    answer: &script_abi::Answer<'_>,
-) -> Result<(StatusCode, HeaderMap), BadResponse> {
+/// Status and fields of an answer as a script gives it. Never panics, whatever the bytes.
+pub fn parse_script_answer(bytes: &[u8]) -> Result<(StatusCode, HeaderMap), BadResponse> {
+    let answer: Answer<'_> = decode(bytes).map_err(|error| BadResponse::NoResponse {
+        reason: error.to_string(),
+    })?;
     let status = StatusCode::from_u16(answer.status)
         .ok()
         .filter(|status| (200..600).contains(&status.as_u16()))

@@ -11,7 +11,18 @@ pub(crate) fn install<'js>(_: &Ctx<'js>, native: &Object<'js>) -> rquickjs::Resu
     native.set("formParse", Func::from(parse))?;
     native.set("formText", Func::from(text))?;
     native.set("multipart", Func::from(multipart))?;
+    native.set("fieldName", Func::from(field_name))?;
     native.set("plainField", Func::from(|value: Text| is_plain(value.0.as_bytes())))
+}
+
+/// The name of a header in lower case, if it is a token (RFC 9110, 5.6.2).
+fn field_name(mut name: Text) -> Option<String> {
+    let is_char = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.0.is_empty() || !name.0.bytes().all(is_char) {
+        return None;
+    }
+    name.0.make_ascii_lowercase();
+    Some(name.0)
 }
 
 /// Whether the value of a header is fine as it is, which nearly all are: printable ASCII with no
