@@ -81,13 +81,16 @@ function streamBody(stream) {
   return new Body(known.get(stream), stream);
 }
 
+/** The type of a string. */
+export const TEXT = "text/plain;charset=UTF-8";
+
 /** The type that a body brings along, found by `extract` last; undefined without one. */
 export let extractedType;
 
 /** The source of a body (5.2, "extract"); strings are the most frequent by far. */
 export function extract(init) {
   if (typeof init === "string") {
-    extractedType = "text/plain;charset=UTF-8";
+    extractedType = TEXT;
     return init;
   }
   extractedType = undefined;
@@ -110,7 +113,7 @@ export function extract(init) {
       return bytes;
     }
   }
-  extractedType = "text/plain;charset=UTF-8";
+  extractedType = TEXT;
   return `${init}`;
 }
 

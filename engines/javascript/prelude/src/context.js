@@ -6,8 +6,11 @@ import { INTERNAL, illegal, required } from "./webidl.js";
 
 const ERROR = 3;
 
+/** One of the promises has come to an end. */
+let settled;
+
 /** The context of a request. */
-export const contextOf = (id) => new ExecutionContext(INTERNAL, id);
+export let contextOf;
 
 /** Whether promises given to `waitUntil` are still pending. */
 export let isWaiting;
@@ -15,28 +18,44 @@ export let isWaiting;
 /** The answer has been given: the request is over when nothing is waited for. */
 export let answered;
 
-/** `contexts` knows a request that does not end within `dispatch` as long as it is not over. */
-export const contexts = new Map();
+/** Requests that go on after `dispatch`, by their number, until they are over. */
+export const calls = new Map();
 
-// This is made for every request.
+// This is given to every handler, and mostly nobody looks at it.
 export class ExecutionContext {
   #id;
-  /** How many promises are waited for. */
+  /** How many promises are waited for; undefined as long as nobody has called `waitUntil`. */
   #pending;
   #answered;
 
-  constructor(internal, id) {
+  constructor(internal) {
     if (internal !== INTERNAL) throw illegal();
-    this.#id = id;
-    this.#pending = 0;
-    this.#answered = false;
   }
 
   static {
+    // The first one is made before the snapshot, as the first request is.
+    let prepared = new ExecutionContext(INTERNAL);
+    contextOf = (id) => {
+      const context = prepared ?? new ExecutionContext(INTERNAL);
+      prepared = undefined;
+      context.#id = id;
+      return context;
+    };
     isWaiting = (context) => context.#pending > 0;
+    const end = (context) => {
+      if (context.#pending > 0 || !context.#answered) return;
+      // A late `waitUntil` must not end it again.
+      context.#answered = false;
+      calls.delete(context.#id);
+      native.done(context.#id);
+    };
     answered = (context) => {
       context.#answered = true;
-      context.#end();
+      end(context);
+    };
+    settled = (context) => {
+      context.#pending--;
+      end(context);
     };
   }
 
@@ -46,25 +65,18 @@ export class ExecutionContext {
 
   waitUntil(promise) {
     required(arguments.length, 1, "waitUntil");
-    this.#pending++;
-    const settled = () => {
-      this.#pending--;
-      if (this.#answered) this.#end();
-    };
-    Promise.resolve(promise).then(settled, (error) => {
-      native.log(ERROR, `In a promise given to waitUntil: ${describe(error)}`);
-      settled();
-    });
+    this.#pending = (this.#pending ?? 0) + 1;
+    Promise.resolve(promise).then(
+      () => settled(this),
+      (error) => {
+        native.log(ERROR, `In a promise given to waitUntil: ${describe(error)}`);
+        settled(this);
+      },
+    );
   }
 
   /** There is no origin that could answer instead. */
   passThroughOnException() {
     void this.#id;
-  }
-
-  #end() {
-    if (this.#pending > 0) return;
-    contexts.delete(this.#id);
-    native.done(this.#id);
   }
 }

@@ -1,6 +1,6 @@
 // From a request that comes in to its answer.
 
-import { answered, contextOf, contexts, isWaiting } from "./context.js";
+import { answered, contextOf, calls, isWaiting } from "./context.js";
 import { dispatchTrusted, hasListeners, scope } from "./events.js";
 import { FetchEvent, answerOf } from "./fetchevent.js";
 import { describe, inspect } from "./inspect.js";
@@ -99,7 +99,7 @@ class Call {
 
 function callOf(id, request, context) {
   const call = new Call(id, request, context);
-  contexts.set(id, call);
+  calls.set(id, call);
   return call;
 }
 
@@ -114,14 +114,14 @@ function later(id, request, context, result) {
 }
 
 function fail(call, kind, text) {
-  contexts.delete(call.id);
+  calls.delete(call.id);
   native.fail(call.id, kind, text);
 }
 
 function settle(call, response) {
   const { id, request, context } = call;
   if (call.cancelled) {
-    response?.body?.cancel?.().catch(() => {});
+    if (isResponse(response)) response.body?.cancel().catch(() => {});
     return;
   }
   if (!isResponse(response)) {
@@ -136,7 +136,7 @@ function settle(call, response) {
     fail(call, "exception", describe(error));
     return;
   }
-  if (left === undefined && !waiting) contexts.delete(id);
+  if (left === undefined && !waiting) calls.delete(id);
   else proceed(call, left);
 }
 
@@ -145,10 +145,13 @@ function noResponse(value) {
   return `the handler has returned no Response but ${inspect(value, 0)}`;
 }
 
+const UNUSABLE =
+  "the body of the response has been used already or is locked, or it is Response.error()";
+
 /** Goes on with a request whose head has been sent. */
 function proceed(call, left) {
   if (left === undefined) answered(call.context);
-  else if (left === false) fail(call, "response", "the body of the response has been used already, or it is Response.error()");
+  else if (left === false) fail(call, "response", UNUSABLE);
   else pump(call, left);
 }
 
@@ -181,7 +184,7 @@ async function pump(call, stream) {
 
 /** The client has room for more of a stream. */
 export function drained(id) {
-  const call = contexts.get(id);
+  const call = calls.get(id);
   const resume = call?.resume;
   if (resume === undefined) return;
   call.resume = undefined;
@@ -190,7 +193,7 @@ export function drained(id) {
 
 /** The client is gone. */
 export function cancelled(id) {
-  const call = contexts.get(id);
+  const call = calls.get(id);
   if (call === undefined || call.cancelled) return;
   call.cancelled = true;
   const { reader, request, context } = call;

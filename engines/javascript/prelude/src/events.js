@@ -277,7 +277,7 @@ export function handlerAttribute(object, type, targetOf = (self) => self, run = 
       const all = place(this);
       const isHandler = typeof value === "function" || (typeof value === "object" && value !== null);
       if (!isHandler) {
-        // The listener keeps its place for the next handler, as the standard has it only without it.
+        // Its listener goes too, and with it its place among the others ("deactivate").
         if (all[name] !== undefined) {
           targetOf(this).removeEventListener(type, all[name].listener);
           delete all[name];

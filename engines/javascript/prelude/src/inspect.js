@@ -41,8 +41,11 @@ function quote(text) {
 
 /** An error with its stack, its causes, and the errors that it collects. */
 export function describe(error) {
-  const text = attempt(() => errorText(error, new Set()), undefined);
-  return text ?? "an error that cannot be shown";
+  return bounded(attempt(() => errorText(error, new Set()), "an error that cannot be shown"));
+}
+
+function bounded(text) {
+  return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
 }
 
 function isError(value) {
@@ -85,8 +88,7 @@ function indent(text) {
 
 /** A value as text, on one line if it fits there. */
 export function inspect(value, depth = MAX_DEPTH) {
-  const text = attempt(() => show(value, { depth, path: [] }, 0), "[object that cannot be shown]");
-  return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
+  return bounded(attempt(() => show(value, { depth, path: [] }, 0), "[object that cannot be shown]"));
 }
 
 function show(value, state, level) {
@@ -265,7 +267,7 @@ export function format(args) {
     text = inspect(first);
   }
   for (const one of others) text += ` ${typeof one === "string" ? one : inspect(one)}`;
-  return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
+  return bounded(text);
 }
 
 /** Takes from `others` what the directives use up. */

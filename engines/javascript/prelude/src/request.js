@@ -70,20 +70,24 @@ export class Request {
   /** The headers once they were asked for, the signal, the parameters, and the rest of `init`. */
   #more;
 
-  constructor(input, init = undefined, id, method, url, hasBody) {
-    if (input === INTERNAL) {
-      this.#id = id;
-      this.#method = method;
-      this.#url = url;
-      if (hasBody) this.#body = id;
-      return;
-    }
-    required(arguments.length, 1, "Request");
-    this.#construct(input, dictionary(init, "Request: the second argument"));
+  constructor(input, init = undefined) {
+    if (input === INTERNAL) return;
+    Request.#construct(this, input, dictionary(init, "Request: the second argument"));
   }
 
   static {
-    incoming = (id, method, url, hasBody) => new Request(INTERNAL, undefined, id, method, url, hasBody);
+    // The first request of an instance, which mostly is the only one, finds an object made before
+    // the snapshot.
+    let prepared = new Request(INTERNAL);
+    incoming = (id, method, url, hasBody) => {
+      const request = prepared ?? new Request(INTERNAL);
+      prepared = undefined;
+      request.#id = id;
+      request.#method = method;
+      request.#url = url;
+      if (hasBody) request.#body = id;
+      return request;
+    };
     abortIncoming = (request) => abort(request.signal, new DOMException("The client is gone", "AbortError"));
 
     const bodyOf = (request) => {
@@ -107,25 +111,26 @@ export class Request {
     });
   }
 
-  // 5.4, "The new Request(input, init) constructor".
-  #construct(input, init) {
+  // 5.4, "The new Request(input, init) constructor". Private methods would be one more thing that
+  // every request has.
+  static #construct(request, input, init) {
     const other = typeof input === "object" && input !== null && #method in input ? input : undefined;
     const more = {};
-    this.#more = more;
+    request.#more = more;
     if (other === undefined) {
       const text = usv(input);
       const parts = native.urlParse(text);
       if (parts === undefined) throw new TypeError(`Request: invalid URL: "${text}"`);
       const [href, protocolEnd, hostStart] = parts;
       if (hostStart > protocolEnd + 2) throw new TypeError(`Request: the URL has credentials: "${text}"`);
-      this.#url = href;
-      this.#method = "GET";
+      request.#url = href;
+      request.#method = "GET";
     } else {
-      this.#url = other.#url;
-      this.#method = other.#method;
+      request.#url = other.#url;
+      request.#method = other.#method;
       Object.assign(more, other.#more?.settings && { settings: { ...other.#more.settings } });
     }
-    if (init.method !== undefined) this.#method = methodFrom(init.method);
+    if (init.method !== undefined) request.#method = methodFrom(init.method);
     more.settings = settingsFrom(init, more.settings ?? {});
     const { signal } = init;
     if (signal !== undefined && signal !== null && !(signal instanceof AbortSignal)) {
@@ -135,18 +140,18 @@ export class Request {
     const given = init.headers;
     const list = given !== undefined ? listFrom(given) : other === undefined ? [] : listOf(other.headers).slice();
     more.headers = headersOver(list, false);
-    this.#takeBody(init, other, list);
+    Request.#takeBody(request, init, other, list);
   }
 
-  #takeBody(init, other, list) {
+  static #takeBody(request, init, other, list) {
     const { body } = init;
     const given = body !== undefined && body !== null;
     const inherited = !given && other !== undefined && other.#body !== undefined;
-    if ((given || inherited) && (this.#method === "GET" || this.#method === "HEAD")) {
-      throw new TypeError(`Request: a request with method ${this.#method} has no body`);
+    if ((given || inherited) && (request.#method === "GET" || request.#method === "HEAD")) {
+      throw new TypeError(`Request: a request with method ${request.#method} has no body`);
     }
     if (given) {
-      this.#body = extract(body);
+      request.#body = extract(body);
       if (extractedType !== undefined && !hasName(list, "content-type")) {
         list.push("content-type", extractedType);
       }
@@ -155,7 +160,7 @@ export class Request {
       if (!(other.#body instanceof Body)) other.#body = new Body(other.#body, undefined);
       const { stream } = other.#body;
       const source = other.#body.take();
-      this.#body = source === stream
+      request.#body = source === stream
         ? new Body(undefined, stream.pipeThrough(new TransformStream()))
         : new Body(source, undefined);
     }
@@ -180,6 +185,12 @@ export class Request {
     this.#more ??= {};
     this.#more.params ??= this.#id === undefined ? {} : paramsOf(this.#id);
     return this.#more.params;
+  }
+
+  // Routers put what they have found in a path there.
+  set params(value) {
+    this.#more ??= {};
+    this.#more.params = value;
   }
 
   get destination() {
@@ -246,7 +257,10 @@ export class Request {
     if (body instanceof Body && body.unusable) {
       throw new TypeError("Request.clone: the body has been read, or its stream is locked");
     }
-    const copy = new Request(INTERNAL, undefined, this.#id, this.#method, this.#url, false);
+    const copy = new Request(INTERNAL);
+    copy.#id = this.#id;
+    copy.#method = this.#method;
+    copy.#url = this.#url;
     copy.#body = body instanceof Body ? body.tee() : body;
     const list = listOf(this.headers).slice();
     const settings = this.#more.settings && { ...this.#more.settings };

@@ -1,6 +1,6 @@
 // https://fetch.spec.whatwg.org/#response-class
 
-import { Body, extract, extractedType, mixBody, sourceBytes } from "./body.js";
+import { Body, TEXT, extract, extractedType, mixBody, sourceBytes } from "./body.js";
 import { hasName, headersOver, listFrom, valueIn } from "./headers.js";
 import { dictionary, expose, required, usv } from "./webidl.js";
 
@@ -27,6 +27,12 @@ function statusFrom(value) {
   return status;
 }
 
+function reason(value) {
+  const text = `${value}`;
+  if (!REASON.test(text)) throw new TypeError("Response: invalid statusText");
+  return text;
+}
+
 export class Response {
   #status;
   /** The headers, as names and values. */
@@ -39,24 +45,33 @@ export class Response {
   // This runs for every request: nothing is made that may not be needed.
   constructor(body = null, init = undefined) {
     this.#status = 200;
+    let list;
     if (init === undefined || init === null) {
-      this.#list = [];
+      if (typeof body === "string") {
+        this.#body = body;
+        this.#list = ["content-type", TEXT];
+        return;
+      }
+      list = [];
     } else {
       const { status, statusText, headers } = dictionary(init, "Response: the second argument");
-      if (status !== undefined) this.#status = statusFrom(status);
-      if (statusText !== undefined && `${statusText}` !== "") {
-        if (!REASON.test(statusText)) throw new TypeError("Response: invalid statusText");
-        this.#more = { statusText: `${statusText}` };
-      }
-      this.#list = headers === undefined ? [] : listFrom(headers);
+      if (status !== undefined && status !== 200) this.#status = statusFrom(status);
+      if (statusText !== undefined && statusText !== "") this.#more = { statusText: reason(statusText) };
+      list = headers === undefined ? [] : listFrom(headers);
     }
+    this.#list = list;
     if (body === null || body === undefined) return;
-    if (NULL_BODY.has(this.#status)) {
+    if (this.#status !== 200 && NULL_BODY.has(this.#status)) {
       throw new TypeError(`Response: a response with status ${this.#status} has no body`);
     }
+    if (typeof body === "string") {
+      this.#body = body;
+      if (!hasName(list, "content-type")) list.push("content-type", TEXT);
+      return;
+    }
     this.#body = extract(body);
-    if (extractedType !== undefined && !hasName(this.#list, "content-type")) {
-      this.#list.push("content-type", extractedType);
+    if (extractedType !== undefined && !hasName(list, "content-type")) {
+      list.push("content-type", extractedType);
     }
   }
 

@@ -1,6 +1,6 @@
 // https://url.spec.whatwg.org/#api
 
-import { expose, iterable, required, usv } from "./webidl.js";
+import { INTERNAL, expose, iterable, required, usv } from "./webidl.js";
 
 /** `URLSearchParams` over a list, belonging to a `URL` or to none. */
 let paramsOf;
@@ -8,14 +8,14 @@ let setList;
 
 export class URLSearchParams {
   /** Name, value, name, value, … */
-  #list = [];
+  #list;
   /** Given the text after every change. */
   #changed;
 
   constructor(init = "") {
-    if (typeof init === "object" || typeof init === "function") {
-      if (init !== null) this.#list = listFrom(init);
-      else this.#list = ["null", ""];
+    if (init === INTERNAL) return;
+    if ((typeof init === "object" && init !== null) || typeof init === "function") {
+      this.#list = listFrom(init);
       return;
     }
     const query = usv(init);
@@ -24,7 +24,7 @@ export class URLSearchParams {
 
   static {
     paramsOf = (query, changed) => {
-      const params = new URLSearchParams();
+      const params = new URLSearchParams(INTERNAL);
       params.#list = native.formParse(query);
       params.#changed = changed;
       return params;
@@ -50,14 +50,14 @@ export class URLSearchParams {
 
   delete(name, value = undefined) {
     required(arguments.length, 1, "URLSearchParams.delete");
-    this.#remove(usv(name), value === undefined ? undefined : usv(value), 0);
+    removeFrom(this.#list, usv(name), value === undefined ? undefined : usv(value), 0);
     this.#changed?.(this.toString());
   }
 
   get(name) {
-    required(arguments.length, 1, "URLSearchParams.get");
-    const at = this.#place(usv(name), undefined);
-    return at < 0 ? null : this.#list[at + 1];
+    const list = this.#list;
+    const at = placeIn(list, usv(name), undefined);
+    return at < 0 ? null : list[at + 1];
   }
 
   getAll(name) {
@@ -67,20 +67,19 @@ export class URLSearchParams {
   }
 
   has(name, value = undefined) {
-    required(arguments.length, 1, "URLSearchParams.has");
-    return this.#place(usv(name), value === undefined ? undefined : usv(value)) >= 0;
+    return placeIn(this.#list, usv(name), value === undefined ? undefined : usv(value)) >= 0;
   }
 
   set(name, value) {
     required(arguments.length, 2, "URLSearchParams.set");
     name = usv(name);
     value = usv(value);
-    const at = this.#place(name, undefined);
+    const at = placeIn(this.#list, name, undefined);
     if (at < 0) {
       this.#list.push(name, value);
     } else {
       this.#list[at + 1] = value;
-      this.#remove(name, undefined, at + 2);
+      removeFrom(this.#list, name, undefined, at + 2);
     }
     this.#changed?.(this.toString());
   }
@@ -97,26 +96,26 @@ export class URLSearchParams {
   toString() {
     return native.formText(this.#list);
   }
+}
 
-  #place(name, value) {
-    const list = this.#list;
-    for (let at = 0; at < list.length; at += 2) {
-      if (list[at] === name && (value === undefined || list[at + 1] === value)) return at;
-    }
-    return -1;
-  }
+// Private methods would be one more thing that every object has: these are functions.
 
-  #remove(name, value, from) {
-    const list = this.#list;
-    let kept = from;
-    for (let at = from; at < list.length; at += 2) {
-      if (list[at] === name && (value === undefined || list[at + 1] === value)) continue;
-      list[kept] = list[at];
-      list[kept + 1] = list[at + 1];
-      kept += 2;
-    }
-    list.length = kept;
+function placeIn(list, name, value) {
+  for (let at = 0; at < list.length; at += 2) {
+    if (list[at] === name && (value === undefined || list[at + 1] === value)) return at;
   }
+  return -1;
+}
+
+function removeFrom(list, name, value, from) {
+  let kept = from;
+  for (let at = from; at < list.length; at += 2) {
+    if (list[at] === name && (value === undefined || list[at + 1] === value)) continue;
+    list[kept] = list[at];
+    list[kept + 1] = list[at + 1];
+    kept += 2;
+  }
+  list.length = kept;
 }
 
 /** A sequence of pairs, or a record (6.2). */
@@ -153,12 +152,28 @@ const PATH_START = 5;
 const PATH_END = 6;
 const SEARCH_END = 7;
 
+/** What every setter does. */
+let setPart;
+/** Gives the parameters of a URL its new query. */
+let renew;
+
 export class URL {
   #parts;
   #params;
 
+  static {
+    setPart = (url, part, value) => {
+      value = usv(value);
+      const parts = native.urlSet(url.#parts[HREF], part, value);
+      if (parts === undefined) throw new TypeError(`Invalid URL: "${value}"`);
+      url.#parts = parts;
+    };
+    renew = (url) => {
+      if (url.#params !== undefined) setList(url.#params, queryOf(url.#parts));
+    };
+  }
+
   constructor(url, base = undefined) {
-    required(arguments.length, 1, "URL");
     const parts = base === undefined ? native.urlParse(usv(url)) : native.urlParse(usv(url), usv(base));
     if (parts === undefined) {
       const shown = base === undefined ? `"${url}"` : `"${url}" with base "${base}"`;
@@ -182,8 +197,8 @@ export class URL {
   }
 
   set href(value) {
-    this.#set("href", value);
-    this.#renew();
+    setPart(this, "href", value);
+    renew(this);
   }
 
   get origin() {
@@ -210,23 +225,23 @@ export class URL {
   }
 
   set protocol(value) {
-    this.#set("protocol", value);
+    setPart(this, "protocol", value);
   }
 
   get username() {
-    return this.#credentials()[0];
+    return credentialsOf(this.#parts)[0];
   }
 
   set username(value) {
-    this.#set("username", value);
+    setPart(this, "username", value);
   }
 
   get password() {
-    return this.#credentials()[1];
+    return credentialsOf(this.#parts)[1];
   }
 
   set password(value) {
-    this.#set("password", value);
+    setPart(this, "password", value);
   }
 
   get host() {
@@ -235,7 +250,7 @@ export class URL {
   }
 
   set host(value) {
-    this.#set("host", value);
+    setPart(this, "host", value);
   }
 
   get hostname() {
@@ -244,7 +259,7 @@ export class URL {
   }
 
   set hostname(value) {
-    this.#set("hostname", value);
+    setPart(this, "hostname", value);
   }
 
   get port() {
@@ -253,7 +268,7 @@ export class URL {
   }
 
   set port(value) {
-    this.#set("port", value);
+    setPart(this, "port", value);
   }
 
   get pathname() {
@@ -262,7 +277,7 @@ export class URL {
   }
 
   set pathname(value) {
-    this.#set("pathname", value);
+    setPart(this, "pathname", value);
   }
 
   get search() {
@@ -273,12 +288,12 @@ export class URL {
   }
 
   set search(value) {
-    this.#set("search", value);
-    this.#renew();
+    setPart(this, "search", value);
+    renew(this);
   }
 
   get searchParams() {
-    this.#params ??= paramsOf(this.#query(), (query) => this.#set("search", query));
+    this.#params ??= paramsOf(queryOf(this.#parts), (query) => setPart(this, "search", query));
     return this.#params;
   }
 
@@ -289,7 +304,7 @@ export class URL {
   }
 
   set hash(value) {
-    this.#set("hash", value);
+    setPart(this, "hash", value);
   }
 
   toString() {
@@ -299,31 +314,18 @@ export class URL {
   toJSON() {
     return this.#parts[HREF];
   }
+}
 
-  #set(part, value) {
-    value = usv(value);
-    const parts = native.urlSet(this.#parts[HREF], part, value);
-    if (parts === undefined) throw new TypeError(`Invalid URL: "${value}"`);
-    this.#parts = parts;
-  }
+function queryOf(parts) {
+  return parts[HREF].slice(parts[PATH_END] + 1, parts[SEARCH_END]);
+}
 
-  #query() {
-    const parts = this.#parts;
-    return parts[HREF].slice(parts[PATH_END] + 1, parts[SEARCH_END]);
-  }
-
-  #renew() {
-    if (this.#params !== undefined) setList(this.#params, this.#query());
-  }
-
-  /** Between the two slashes and the sign before the host. */
-  #credentials() {
-    const parts = this.#parts;
-    const text = parts[HREF].slice(parts[PROTOCOL_END] + 2, Math.max(0, parts[HOST_START] - 1));
-    if (parts[HOST_START] <= parts[PROTOCOL_END] + 2) return ["", ""];
-    const colon = text.indexOf(":");
-    return colon < 0 ? [text, ""] : [text.slice(0, colon), text.slice(colon + 1)];
-  }
+/** Between the two slashes and the sign before the host. */
+function credentialsOf(parts) {
+  if (parts[HOST_START] <= parts[PROTOCOL_END] + 2) return ["", ""];
+  const text = parts[HREF].slice(parts[PROTOCOL_END] + 2, parts[HOST_START] - 1);
+  const colon = text.indexOf(":");
+  return colon < 0 ? [text, ""] : [text.slice(0, colon), text.slice(colon + 1)];
 }
 
 expose("URL", URL);

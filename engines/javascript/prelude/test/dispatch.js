@@ -56,6 +56,7 @@ class Engine {
       variable: (index) => `value ${index}`,
       position: (stack) => stack,
       fulfilled: () => undefined,
+      fieldName: (name) => name.toLowerCase(),
       plainField: (value) => /^[!-~]+$/.test(value),
       utf8Encode: (value) => this.eval("Uint8Array").from(new TextEncoder().encode(value)),
       utf8Decode: (bytes) => text(bytes),
@@ -208,6 +209,24 @@ test("waitUntil", async () => {
   engine.now = 10;
   assert.deepEqual((await engine.settle()).slice(1), [["done"]]);
   assert.equal(engine.wake, Infinity);
+});
+
+test("a late waitUntil ends nothing twice", async () => {
+  const engine = new Engine();
+  engine.handle(`(request, env, ctx) => {
+    ctx.waitUntil(Promise.resolve().then(() => { setTimeout(() => ctx.waitUntil(Promise.resolve()), 5); }));
+    return new Response("x");
+  }`);
+  engine.request();
+  await engine.settle();
+  engine.now = 5;
+  assert.deepEqual((await engine.settle()).slice(1), [["done"]]);
+});
+
+test("routers may set params", () => {
+  const engine = new Engine();
+  engine.handle("(request) => { request.params = { a: 1 }; return new Response(JSON.stringify(request.params)); }");
+  assert.equal(engine.request({ params: ["id", "7"] })[0][3], '{"a":1}');
 });
 
 test("streams, with pressure", async () => {

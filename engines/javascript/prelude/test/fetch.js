@@ -232,6 +232,12 @@ await test("looks like an interface", () => {
   }
   throws(TypeError, () => Object.getOwnPropertyDescriptor(Response.prototype, "status").get.call({}));
   throws(TypeError, () => Object.getOwnPropertyDescriptor(Request.prototype, "url").get.call({}));
+  for (const name of ["url", "redirected", "type", "ok", "body", "headers"]) {
+    throws(TypeError, () => Object.getOwnPropertyDescriptor(Response.prototype, name).get.call({}));
+  }
+  for (const name of ["destination", "duplex", "mode", "signal", "bodyUsed"]) {
+    throws(TypeError, () => Object.getOwnPropertyDescriptor(Request.prototype, name).get.call({}));
+  }
   same(Object.prototype.toString.call(new Request("http://a")), "[object Request]");
   class Mine extends Response {}
   ok(new Mine("x") instanceof Response);

@@ -5,6 +5,11 @@ await test("made from nothing, pairs, records, headers", () => {
   same([...new Headers(undefined)], []);
   same([...new Headers([["b", "2"], ["A", "1"]])], [["a", "1"], ["b", "2"]]);
   same([...new Headers({ B: "2", a: 1 })], [["a", "1"], ["b", "2"]]);
+  const odd = Object.create({ [Symbol.iterator]: undefined, inherited: "1" });
+  odd.own = "2";
+  same([...new Headers(odd)], [["own", "2"]]);
+  const listed = { *[Symbol.iterator]() { yield ["y", "1"]; }, x: "2" };
+  same([...new Headers(listed)], [["y", "1"]]);
   const first = new Headers({ x: "1" });
   const second = new Headers(first);
   second.set("x", "2");
@@ -127,8 +132,6 @@ await test("looks like an interface", () => {
   throws(TypeError, () => Headers.prototype.get.call({}, "a"));
   throws(TypeError, () => new Headers().append("a"));
   throws(TypeError, () => new Headers().set("a"));
-  throws(TypeError, () => new Headers().get());
-  throws(TypeError, () => new Headers().has());
   throws(TypeError, () => new Headers().delete());
 });
 

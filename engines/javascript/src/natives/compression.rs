@@ -38,8 +38,14 @@ impl Codec {
             ("deflate", true) => Self::Deflate(ZlibEncoder::new(Vec::new(), level)),
             ("deflate-raw", true) => Self::DeflateRaw(DeflateEncoder::new(Vec::new(), level)),
             ("gzip", false) => Self::Gunzip(GzDecoder::new(Vec::new())),
-            ("deflate", false) => Self::Inflate { state: Decompress::new(true), ended: false },
-            ("deflate-raw", false) => Self::Inflate { state: Decompress::new(false), ended: false },
+            ("deflate", false) => Self::Inflate {
+                state: Decompress::new(true),
+                ended: false,
+            },
+            ("deflate-raw", false) => Self::Inflate {
+                state: Decompress::new(false),
+                ended: false,
+            },
             _ => return None,
         })
     }
@@ -127,18 +133,12 @@ fn write<'js>(
     give(ctx, output)
 }
 
-fn end<'js>(
-    ctx: Ctx<'js>,
-    codec: Class<'js, Codec>,
-) -> rquickjs::Result<TypedArray<'js, u8>> {
+fn end<'js>(ctx: Ctx<'js>, codec: Class<'js, Codec>) -> rquickjs::Result<TypedArray<'js, u8>> {
     let codec = mem::replace(&mut *codec.try_borrow_mut()?, Codec::Ended);
     give(ctx, codec.end())
 }
 
-fn give<'js>(
-    ctx: Ctx<'js>,
-    output: io::Result<Vec<u8>>,
-) -> rquickjs::Result<TypedArray<'js, u8>> {
+fn give<'js>(ctx: Ctx<'js>, output: io::Result<Vec<u8>>) -> rquickjs::Result<TypedArray<'js, u8>> {
     match output {
         Ok(bytes) => TypedArray::new(ctx, bytes),
         Err(error) => {
@@ -148,6 +148,6 @@ fn give<'js>(
                 _ => "the compressed data is damaged",
             };
             Err(Exception::throw_type(&ctx, message))
-        },
+        }
     }
 }

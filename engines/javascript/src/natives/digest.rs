@@ -11,9 +11,12 @@ use crate::native::{Text, bytes_of};
 pub(crate) fn install<'js>(_: &Ctx<'js>, native: &Object<'js>) -> rquickjs::Result<()> {
     native.set("digest", Func::from(digest))?;
     native.set("hmac", Func::from(hmac))?;
-    native.set("sameBytes", Func::from(|a: TypedArray<'js, u8>, b: TypedArray<'js, u8>| {
-        same(bytes_of(&a), bytes_of(&b))
-    }))
+    native.set(
+        "sameBytes",
+        Func::from(|a: TypedArray<'js, u8>, b: TypedArray<'js, u8>| {
+            same(bytes_of(&a), bytes_of(&b))
+        }),
+    )
 }
 
 fn digest<'js>(

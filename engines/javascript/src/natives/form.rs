@@ -12,7 +12,10 @@ pub(crate) fn install<'js>(_: &Ctx<'js>, native: &Object<'js>) -> rquickjs::Resu
     native.set("formText", Func::from(text))?;
     native.set("multipart", Func::from(multipart))?;
     native.set("fieldName", Func::from(field_name))?;
-    native.set("plainField", Func::from(|value: Text| is_plain(value.0.as_bytes())))
+    native.set(
+        "plainField",
+        Func::from(|value: Text| is_plain(value.0.as_bytes())),
+    )
 }
 
 /// The name of a header in lower case, if it is a token (RFC 9110, 5.6.2).
@@ -101,13 +104,20 @@ impl<'a> Parts<'a> {
             // Without any part the form is damaged: `next` finds neither "--" nor a line end there.
             Some(find(bytes, &delimiter, 0).map_or(bytes.len(), |at| at + delimiter.len()))
         };
-        Self { bytes, delimiter, at }
+        Self {
+            bytes,
+            delimiter,
+            at,
+        }
     }
 
     /// The part whose header begins at `at`, and where the boundary behind it ends.
     fn part(&self, at: usize) -> Option<(Part, usize)> {
         let head_end = find(self.bytes, b"\r\n\r\n", at)?;
-        let mut part = Part { start: head_end + 4, ..Part::default() };
+        let mut part = Part {
+            start: head_end + 4,
+            ..Part::default()
+        };
         let mut named = false;
         let head = String::from_utf8_lossy(&self.bytes[at..head_end]);
         for line in head.split("\r\n").filter(|line| !line.is_empty()) {
@@ -138,7 +148,10 @@ impl Iterator for Parts<'_> {
             return None;
         }
         // Blanks may stand behind a boundary (RFC 2046, 5.1.1).
-        let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let blanks = rest
+            .iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t'))
+            .count();
         if !rest[blanks..].starts_with(b"\r\n") {
             return Some(None);
         }
@@ -172,7 +185,7 @@ fn parameter(value: &str, wanted: &str) -> Option<String> {
             None => {
                 let end = value.find(';').unwrap_or(value.len());
                 (value[..end].trim().to_owned(), &value[end..])
-            },
+            }
         };
         if name.trim().eq_ignore_ascii_case(wanted) {
             return Some(value);
@@ -204,5 +217,7 @@ fn unquote(quoted: &str) -> (String, &str) {
 }
 
 fn unescape(text: &str) -> String {
-    text.replace("%0A", "\n").replace("%0D", "\r").replace("%22", "\"")
+    text.replace("%0A", "\n")
+        .replace("%0D", "\r")
+        .replace("%22", "\"")
 }

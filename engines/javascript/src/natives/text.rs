@@ -9,15 +9,19 @@ pub(crate) fn install<'js>(_: &Ctx<'js>, native: &Object<'js>) -> rquickjs::Resu
     native.set("utf8Encode", Func::from(utf8_encode))?;
     native.set("utf8EncodeInto", Func::from(utf8_encode_into))?;
     native.set("utf8Decode", Func::from(utf8_decode))?;
-    native.set("utf8Incomplete", Func::from(|bytes: TypedArray<'js, u8>| {
-        incomplete_tail(bytes_of(&bytes))
-    }))?;
+    native.set(
+        "utf8Incomplete",
+        Func::from(|bytes: TypedArray<'js, u8>| incomplete_tail(bytes_of(&bytes))),
+    )?;
     native.set("utf16Decode", Func::from(utf16_decode))?;
     native.set("windows1252Decode", Func::from(windows_1252_decode))?;
     native.set("latin1Encode", Func::from(latin1_encode))?;
-    native.set("latin1Decode", Func::from(|bytes: TypedArray<'js, u8>| -> String {
-        bytes_of(&bytes).iter().copied().map(char::from).collect()
-    }))
+    native.set(
+        "latin1Decode",
+        Func::from(|bytes: TypedArray<'js, u8>| -> String {
+            bytes_of(&bytes).iter().copied().map(char::from).collect()
+        }),
+    )
 }
 
 fn utf8_encode<'js>(ctx: Ctx<'js>, text: Text) -> rquickjs::Result<TypedArray<'js, u8>> {
@@ -80,7 +84,11 @@ fn incomplete_tail(bytes: &[u8]) -> usize {
 /// the result undefined.
 fn utf16_decode(bytes: TypedArray<'_, u8>, big_endian: bool, fatal: bool) -> Option<String> {
     let bytes = bytes_of(&bytes);
-    let read = if big_endian { u16::from_be_bytes } else { u16::from_le_bytes };
+    let read = if big_endian {
+        u16::from_be_bytes
+    } else {
+        u16::from_le_bytes
+    };
     let (units, rest) = bytes.as_chunks::<2>();
     let mut text = String::with_capacity(bytes.len());
     for decoded in char::decode_utf16(units.iter().map(|&unit| read(unit))) {

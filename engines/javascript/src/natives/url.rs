@@ -8,17 +8,16 @@ use crate::native::Text;
 
 pub(crate) fn install<'js>(_: &Ctx<'js>, native: &Object<'js>) -> rquickjs::Result<()> {
     native.set("urlParse", Func::from(parse))?;
-    native.set("urlValid", Func::from(|input: Text, base: Opt<Text>| read(&input, &base).is_some()))?;
+    native.set(
+        "urlValid",
+        Func::from(|input: Text, base: Opt<Text>| read(&input, &base).is_some()),
+    )?;
     native.set("urlSet", Func::from(set))
 }
 
 /// What the prelude keeps of an address: its text, and where the parts of it end or begin.
 /// Undefined for what is none.
-fn parse<'js>(
-    ctx: Ctx<'js>,
-    input: Text,
-    base: Opt<Text>,
-) -> rquickjs::Result<Option<Array<'js>>> {
+fn parse<'js>(ctx: Ctx<'js>, input: Text, base: Opt<Text>) -> rquickjs::Result<Option<Array<'js>>> {
     read(&input, &base).map(|url| parts(ctx, &url)).transpose()
 }
 
@@ -45,7 +44,7 @@ fn parts<'js>(ctx: Ctx<'js>, url: &Url) -> rquickjs::Result<Array<'js>> {
 }
 
 /// The address with one part replaced, as the setter of that name does it. Undefined if that
-/// setter throws, which only `href` does; the others leave what they cannot set.
+/// setter throws.
 fn set<'js>(
     ctx: Ctx<'js>,
     href: Text,
@@ -55,23 +54,26 @@ fn set<'js>(
     let Ok(mut url) = Url::parse(&href.0) else {
         return Ok(None);
     };
-    let value = &value.0;
-    let outcome = match &*part.0 {
-        "href" => quirks::set_href(&mut url, value).map_err(|_| ()),
-        "protocol" => ignore(quirks::set_protocol(&mut url, value)),
-        "username" => ignore(quirks::set_username(&mut url, value)),
-        "password" => ignore(quirks::set_password(&mut url, value)),
-        "host" => ignore(quirks::set_host(&mut url, value)),
-        "hostname" => ignore(quirks::set_hostname(&mut url, value)),
-        "port" => ignore(quirks::set_port(&mut url, value)),
-        "pathname" => ignore(quirks::set_pathname(&mut url, value)),
-        "search" => ignore(quirks::set_search(&mut url, value)),
-        "hash" => ignore(quirks::set_hash(&mut url, value)),
-        _ => Err(()),
-    };
-    outcome.ok().map(|()| parts(ctx, &url)).transpose()
+    match set_part(&mut url, &part.0, &value.0) {
+        true => parts(ctx, &url).map(Some),
+        false => Ok(None),
+    }
 }
 
-fn ignore<T>(_: T) -> Result<(), ()> {
-    Ok(())
+/// False if the setter throws, which only `href` does; the others leave what they cannot set.
+fn set_part(url: &mut Url, part: &str, value: &str) -> bool {
+    match part {
+        "href" => return quirks::set_href(url, value).is_ok(),
+        "protocol" => _ = quirks::set_protocol(url, value),
+        "username" => _ = quirks::set_username(url, value),
+        "password" => _ = quirks::set_password(url, value),
+        "host" => _ = quirks::set_host(url, value),
+        "hostname" => _ = quirks::set_hostname(url, value),
+        "port" => _ = quirks::set_port(url, value),
+        "pathname" => quirks::set_pathname(url, value),
+        "search" => quirks::set_search(url, value),
+        "hash" => quirks::set_hash(url, value),
+        _ => return false,
+    }
+    true
 }
