@@ -7,5 +7,7 @@ mod bundle;
 mod examples;
 mod hostile;
 mod life;
+mod platform;
+mod scripts;
 mod support;
 mod workers;

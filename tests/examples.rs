@@ -2,33 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, RunningApp, TestSite, repository};
+use crate::support::{Answer, RunningApp, TestSite, repository, skipped};
 
 /// A copy of an example.
 fn example(name: &str) -> TestSite {
-    fn add(site: TestSite, root: &Path, folder: &Path) -> TestSite {
-        let entries = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path());
-        entries.fold(site, |site, path| match path.is_dir() {
-            true => add(site, root, &path),
-            false => {
-                let name = path
-                    .strip_prefix(root)
-                    .unwrap()
-                    .to_str()
-                    .unwrap()
-                    .to_owned();
-                site.file(&name, fs::read(&path).unwrap())
-            }
-        })
-    }
-    let root = repository("examples").join(name);
-    add(TestSite::new(), &root, &root)
+    TestSite::new().folder("", &repository("examples").join(name))
 }
 
 /// What lies in a file of an example.
@@ -70,7 +51,17 @@ fn every_example_is_tested_here() {
         .filter(|entry| entry.file_type().unwrap().is_dir())
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
-    let want = ["project", "rust-worker", "static-site", "workers"];
+    let want = [
+        "js-api",
+        "js-hello",
+        "js-hono",
+        "js-streaming",
+        "js-typescript",
+        "project",
+        "rust-worker",
+        "static-site",
+        "workers",
+    ];
     assert_eq!(folders, want.map(str::to_owned).into());
 }
 
@@ -175,5 +166,148 @@ fn project_is_served_as_its_readme_says() {
         );
         app.get("/api/files/nowhere").assert_status(404);
         check_links(app, &["/"]);
+    });
+}
+
+#[test]
+fn js_hello_is_served_as_its_readme_says() {
+    example("js-hello").both_ways(|app| {
+        let hello = |path: &str| app.get(path).assert_status(200).text();
+        assert_eq!(hello("/?name=Ada"), "Hello, Ada!\n");
+        assert_eq!(hello("/"), "Hello, world!\n");
+        let answer = app.request("POST", "/event", &[], b"hi");
+        let want = json!({ "method": "POST", "text": "hi" });
+        assert_eq!(json_of(answer.assert_status(200)), want);
+    });
+}
+
+#[test]
+fn js_api_is_served_as_its_readme_says() {
+    example("js-api").both_ways(|app| {
+        #[track_caller]
+        fn check(answer: &Answer, status: u16, want: &Value) {
+            assert_eq!(json_of(answer.assert_status(status)), *want);
+        }
+        let order = |body: &str| app.request("POST", "/api/orders", &[], body.as_bytes());
+        let tea = json!({ "id": "tea", "name": "Green tea", "cents": 450 });
+        let cup = json!({ "id": "cup", "name": "Cup", "cents": 1200 });
+        check(&app.get("/api/products?max=500"), 200, &json!([tea]));
+        let all = json_of(app.get("/api/products").assert_status(200));
+        assert_eq!(all.as_array().unwrap().len(), 3);
+        let wrong = json!({ "error": "max is not a number" });
+        check(&app.get("/api/products?max=much"), 400, &wrong);
+        check(&app.get("/api/products/cup"), 200, &cup);
+        let none = json!({ "error": "no product hat" });
+        check(&app.get("/api/products/hat"), 404, &none);
+
+        let id_of = |body: &str| {
+            let answer = json_of(order(body).assert_status(201));
+            assert_eq!(answer["total"], "9.00 EUR");
+            answer["order"].as_str().unwrap().to_owned()
+        };
+        let two = r#"{"items": [{"id": "tea", "count": 2}]}"#;
+        assert_ne!(id_of(two), id_of(two));
+        let count = json!({ "error": "items[0].count: a whole number from 1 to 100" });
+        for wrong in ["0", "101", "1.5", "\"2\""] {
+            check(&order(&two.replace('2', wrong)), 422, &count);
+        }
+        check(
+            &order("{}"),
+            422,
+            &json!({ "error": "items: one at least" }),
+        );
+        check(
+            &order("{"),
+            400,
+            &json!({ "error": "the body is not JSON" }),
+        );
+        let refused = app.get("/api/orders");
+        assert_eq!(refused.assert_status(405).field("allow"), Some("POST"));
+        order(&" ".repeat(65 << 10)).assert_status(413);
+        app.get("/_lib/products").assert_status(404);
+    });
+}
+
+#[test]
+fn js_hono_is_served_as_its_readme_says() {
+    if !repository("examples/js-hono/node_modules").exists() {
+        return skipped("examples/js-hono; it needs `npm ci --prefix examples/js-hono`");
+    }
+    example("js-hono").both_ways(|app| {
+        let home = app.get("/");
+        assert_eq!(home.assert_status(200).text(), "<h1>Hello from Hono</h1>");
+        assert_eq!(home.field("x-request-id").map(str::len), Some(36));
+        let user = app.get("/users/7?page=2");
+        let want = json!({ "id": "7", "page": "2" });
+        assert_eq!(json_of(user.assert_status(200)), want);
+        app.log_line("GET /users/7 200");
+        let new = |body: &[u8]| app.request("POST", "/users", &[], body);
+        let ada = json!({ "name": "Ada" });
+        assert_eq!(json_of(new(br#"{"name": "Ada"}"#).assert_status(201)), ada);
+        let want = json!({ "error": "name is missing" });
+        for body in ["{}", "no JSON"] {
+            assert_eq!(json_of(new(body.as_bytes()).assert_status(400)), want);
+        }
+        let want = json!({ "error": "nothing at /node_modules/hono/package.json" });
+        let nothing = app.get("/node_modules/hono/package.json");
+        assert_eq!(json_of(nothing.assert_status(404)), want);
+    });
+}
+
+#[test]
+fn js_typescript_is_served_as_its_readme_says() {
+    example("js-typescript").both_ways(|app| {
+        let page = |path: &str| app.get(path).assert_status(200).text();
+        let miles = page("/?value=26.2");
+        assert!(miles.starts_with("<!doctype html><html lang=\"en\">"));
+        assert!(miles.contains("<option value=\"mi\" selected>mile</option>"));
+        assert!(miles.contains("<output>42.1648128</output>"), "{miles}");
+        let hostile = page("/?value=%22%3E%3Cb%3E");
+        assert!(hostile.contains("value=\"&quot;&gt;&lt;b&gt;\""));
+        assert!(hostile.contains("<output>value is not a number</output>"));
+
+        let got = json_of(app.get("/api/mi/km?value=26.2").assert_status(200));
+        let want = json!({ "from": "mi", "to": "km", "value": 26.2, "result": 42.1648128 });
+        assert_eq!(got, want);
+        let error = |path: &str, status| json_of(app.get(path).assert_status(status));
+        let unit = json!({ "error": "no such unit" });
+        assert_eq!(error("/api/mi/furlong", 404), unit);
+        let number = json!({ "error": "value is not a number" });
+        assert_eq!(error("/api/mi/km?value=far", 400), number);
+    });
+}
+
+#[test]
+fn js_streaming_is_served_as_its_readme_says() {
+    const GET_EVENTS: &[u8] = b"GET /api/events HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    example("js-streaming").both_ways(|app| {
+        check_links(app, &["/"]);
+        let script = app.get("/page.js");
+        assert_eq!(script.assert_status(200).body, file("js-streaming/page.js"));
+        app.get("/api/lines.js").assert_status(404);
+
+        let lines = app.get("/api/lines?count=3");
+        let want = "line 1 of 3\nline 2 of 3\nline 3 of 3\n";
+        assert_eq!(lines.assert_status(200).text(), want);
+
+        let last = app.get_with("/api/events", &[("last-event-id", "8")]);
+        let last = last.assert_status(200).text();
+        let events: Vec<&str> = last.split("\n\n").collect();
+        let [ninth, tenth, end, ""] = events[..] else {
+            panic!("{last}");
+        };
+        assert!(ninth.starts_with("id: 9\ndata: {\"number\":9,"));
+        assert!(tenth.starts_with("id: 10\ndata: {\"number\":10,"));
+        assert_eq!(end, "event: end\ndata:");
+
+        // The first event comes long before the last; a client that goes away is noticed.
+        let mut connection = app.connect();
+        connection.send(GET_EVENTS).unwrap();
+        let head = connection.head().unwrap();
+        assert_eq!(head.field("content-type"), Some("text/event-stream"));
+        let first = connection.chunk().unwrap();
+        assert!(first.starts_with(b"id: 1\n") && first.ends_with(b"\n\n"));
+        drop(connection);
+        app.log_line("left before event");
     });
 }

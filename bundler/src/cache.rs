@@ -194,7 +194,11 @@ mod tests {
         let keys = [
             key(b"a", core, Cpu::Baseline),
             key(b"b", core, Cpu::Baseline),
-            key(b"a", What::Worker(WorkerKind::ComponentCommand), Cpu::Baseline),
+            key(
+                b"a",
+                What::Worker(WorkerKind::ComponentCommand),
+                Cpu::Baseline,
+            ),
             key(b"a", What::ScriptEngine, Cpu::Baseline),
             key(b"a", core, Cpu::Native),
         ];

@@ -81,7 +81,10 @@ pub fn compile(
                 let limits = worker.config.limits.apply(WorkerLimits::default());
                 let script = scripts::for_engine(graph, &worker.config);
                 let logged = Logged::default();
-                let result = tools.script_compiler()?.snapshot(&script, limits.memory, logged.sink());
+                let result =
+                    tools
+                        .script_compiler()?
+                        .snapshot(&script, limits.memory, logged.sink());
                 site.notes.extend(logged.notes(&worker.file.name));
                 result.map_err(|error| match error {
                     SnapshotError::Refused(refusal) => scripts::refused(graph, &refusal),
@@ -159,7 +162,9 @@ impl Tools<'_> {
 }
 
 fn engine_module() -> Cow<'static, [u8]> {
-    Engines::get("javascript.wasm").map(|file| file.data).unwrap_or_default()
+    Engines::get("javascript.wasm")
+        .map(|file| file.data)
+        .unwrap_or_default()
 }
 
 /// What a script logs while it is evaluated.

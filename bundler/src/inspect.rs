@@ -312,7 +312,10 @@ impl std::fmt::Display for Inspection {
         }) = &self.script_engine
         {
             let (code, stored) = (megabytes(*code_bytes), megabytes(*stored_bytes));
-            writeln!(f, "scripts  run on one engine, {code} of native code, stored in {stored}")?;
+            writeln!(
+                f,
+                "scripts  run on one engine, {code} of native code, stored in {stored}"
+            )?;
         }
         writeln!(
             f,
@@ -363,7 +366,10 @@ fn write_worker(f: &mut std::fmt::Formatter<'_>, worker: &InspectedWorker) -> st
         "script" => "heap",
         _ => "native code",
     };
-    writeln!(f, "  {route}  {source}  {kind}  {code} of {what}, stored in {stored}")?;
+    writeln!(
+        f,
+        "  {route}  {source}  {kind}  {code} of {what}, stored in {stored}"
+    )?;
     if *reuse > 1 {
         writeln!(f, "    an instance answers {reuse} requests")?;
     }

@@ -258,7 +258,9 @@ fn pack_script_engine<W: Write + Seek>(
     let code = write_code(writer, &engine.code, ingredients)?;
     // The base is needed before anything else of a script, so it lies as the engine does.
     let base = match code.storage {
-        CodeStorage::Raw => write_stored(writer, &engine.base.code, &engine.base, CodeStorage::Raw)?,
+        CodeStorage::Raw => {
+            write_stored(writer, &engine.base.code, &engine.base, CodeStorage::Raw)?
+        }
         _ => write_code(writer, &engine.base, ingredients)?,
     };
     for record in [code, base] {

@@ -90,7 +90,9 @@ fn plan_workers(workers: &[WorkerFile], problems: &mut Vec<Problem>) -> Vec<Plan
     let mut planned = Vec::new();
     for (source, worker) in workers.iter().enumerate() {
         let name = &worker.file.name;
-        let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
+        let stem = name
+            .rsplit_once('.')
+            .map_or(name.as_str(), |(stem, _)| stem);
         match RoutePattern::of_file(&format!("/{stem}")) {
             Ok(route) => planned.push(PlannedWorker { source, route }),
             Err(error) => problems.push(Problem::new(worker.file.name.clone(), error.to_string())),

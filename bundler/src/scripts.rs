@@ -38,7 +38,9 @@ pub struct Scripts {
 
 /// TypeScript files that only declare types.
 pub fn is_declaration(name: &str) -> bool {
-    [".d.ts", ".d.mts", ".d.cts"].iter().any(|end| name.ends_with(end))
+    [".d.ts", ".d.mts", ".d.cts"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 /// The names that a pattern of `wws.toml` matches, or what is wrong with it.
@@ -47,7 +49,9 @@ pub fn matching<'n>(
     names: impl IntoIterator<Item = &'n String>,
 ) -> Result<Vec<String>, String> {
     let pattern = GlobBuilder::new(glob).literal_separator(true).build();
-    let matcher = pattern.map_err(|error| error.to_string())?.compile_matcher();
+    let matcher = pattern
+        .map_err(|error| error.to_string())?
+        .compile_matcher();
     let matches = |name: &&String| matcher.is_match(name) && !is_declaration(name);
     let found: Vec<String> = names.into_iter().filter(matches).cloned().collect();
     match found.is_empty() {
@@ -60,10 +64,15 @@ pub fn matching<'n>(
 pub fn read(root: &Path, files: Vec<ScriptFile>, problems: &mut Vec<Problem>) -> Scripts {
     let mut graphs = Vec::with_capacity(files.len());
     let collect = |(): &mut (), file: &ScriptFile| module_graph::collect(root, &file.file.name);
-    let collected = in_order(&files, || (), collect, |_, graph| {
-        graphs.push(graph);
-        Ok::<_, std::convert::Infallible>(())
-    });
+    let collected = in_order(
+        &files,
+        || (),
+        collect,
+        |_, graph| {
+            graphs.push(graph);
+            Ok::<_, std::convert::Infallible>(())
+        },
+    );
     match collected {
         Ok(()) => {}
         Err(never) => match never {},
@@ -71,7 +80,9 @@ pub fn read(root: &Path, files: Vec<ScriptFile>, problems: &mut Vec<Problem>) ->
     let mut scripts = Scripts::default();
     for graph in graphs.iter().flatten() {
         let imported = graph.modules.iter().skip(1);
-        scripts.imported.extend(imported.map(|module| module.name.clone()));
+        scripts
+            .imported
+            .extend(imported.map(|module| module.name.clone()));
     }
     for (ScriptFile { file, config }, graph) in files.into_iter().zip(graphs) {
         match graph {
@@ -94,7 +105,10 @@ pub fn read(root: &Path, files: Vec<ScriptFile>, problems: &mut Vec<Problem>) ->
 }
 
 fn answers_requests(graph: &ModuleGraph) -> bool {
-    graph.modules.first().is_some_and(|entry| entry.is_entry_like)
+    graph
+        .modules
+        .first()
+        .is_some_and(|entry| entry.is_entry_like)
 }
 
 /// A script as the engine takes it.
@@ -144,11 +158,22 @@ fn module_for_engine(module: &Module) -> script_abi::Module<'_> {
 pub fn refused(graph: &ModuleGraph, refusal: &script_abi::Refusal<'_>) -> Problem {
     let entry = graph.modules.first();
     let name = entry.map_or("", |entry| entry.name.as_str());
-    let (message, stack) = refusal.message.split_once('\n').unwrap_or((&refusal.message, ""));
+    let (message, stack) = refusal
+        .message
+        .split_once('\n')
+        .unwrap_or((&refusal.message, ""));
     let Some(position) = &refusal.position else {
-        return Problem::new(name, refusal.message.clone());
+        let message = format!(
+            "{}. If it is no worker, move it into a folder whose name begins with _, or leave it out \
+             with --ignore",
+            refusal.message
+        );
+        return Problem::new(name, message);
     };
-    let module = graph.modules.iter().find(|module| module.name == position.module);
+    let module = graph
+        .modules
+        .iter()
+        .find(|module| module.name == position.module);
     let message = format!("at its top level: {message}");
     match module {
         Some(module) => {

@@ -140,12 +140,19 @@ impl std::fmt::Display for Summary {
         } in &self.workers
         {
             let size = megabytes(*code_bytes);
-            let what = if *is_script { "of heap" } else { "of native code" };
+            let what = if *is_script {
+                "of heap"
+            } else {
+                "of native code"
+            };
             writeln!(f, "         {route:<width$}  {source}  {size} {what}")?;
         }
         if let Some(bytes) = self.script_engine_bytes {
             let size = megabytes(bytes);
-            writeln!(f, "scripts  run on one JavaScript engine, {size} of native code")?;
+            writeln!(
+                f,
+                "scripts  run on one JavaScript engine, {size} of native code"
+            )?;
         }
         if self.unused_files > 0 {
             writeln!(

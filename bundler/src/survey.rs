@@ -120,7 +120,9 @@ pub fn survey(
     files.into_iter().for_each(|file| sorter.sort(file));
     sorter.add_scripts(root);
     sorter.apply_site_limits();
-    if sorter.survey.assets.is_empty() && sorter.survey.workers.is_empty() {
+    let is_empty = sorter.survey.assets.is_empty() && sorter.survey.workers.is_empty();
+    // Where something was refused, that is what keeps the site from being served.
+    if is_empty && sorter.problems.is_empty() {
         let message = "nothing in it would be served: in a project, assets lie below public/ and \
             workers are .wasm files and scripts; in a site, all files are served (--layout site)";
         sorter.problems.push(Problem::new("the folder", message));
@@ -227,13 +229,19 @@ impl Sorter {
         for note in read.notes {
             self.survey.notes.push(note);
         }
-        let assets = self.survey.assets.iter().map(|asset| asset.file.name.as_str());
+        let assets = self
+            .survey
+            .assets
+            .iter()
+            .map(|asset| asset.file.name.as_str());
         let imported = assets.filter(|name| read.imported.contains(*name));
         self.survey.notes.extend(imported.map(|name| {
             format!("{name} is imported by a worker, and also served as a file of the site")
         }));
         self.survey.workers.extend(read.workers);
-        self.survey.workers.sort_by(|a, b| a.file.name.cmp(&b.file.name));
+        self.survey
+            .workers
+            .sort_by(|a, b| a.file.name.cmp(&b.file.name));
     }
 
     fn apply_site_limits(&mut self) {
@@ -333,7 +341,10 @@ impl Sorter {
     }
 
     fn sort_script(&mut self, file: SourceFile) {
-        let stem = file.name.rsplit_once('.').map_or(&*file.name, |(stem, _)| stem);
+        let stem = file
+            .name
+            .rsplit_once('.')
+            .map_or(&*file.name, |(stem, _)| stem);
         let config = self.worker_config(&stem.to_owned());
         self.scripts.push(ScriptFile { file, config });
     }
@@ -392,7 +403,8 @@ impl Sorter {
         let config = self.worker_config(stem);
         if let Some(place) = config.worker_table {
             let message = "[worker] says how a script runs, and this worker is none; remove it";
-            self.problems.push(place.problem(format!("{stem}.toml"), message).into());
+            self.problems
+                .push(place.problem(format!("{stem}.toml"), message).into());
         }
         let program = Program::Wasm(wasm, kind);
         self.survey.workers.push(WorkerFile {

@@ -18,6 +18,7 @@ if [[ -z ${CC_wasm32_wasip1:-} ]]; then
   }
   export CC_wasm32_wasip1=$PWD/zig-cc AR_wasm32_wasip1=$PWD/zig-ar
 fi
+export CFLAGS_wasm32_wasip1="-include $PWD/src/wasi-headers.h"
 # rquickjs would fetch an SDK of its own otherwise.
 export RQUICKJS_SYS_NO_WASI_SDK=1
 WWS_SOURCES_HASH=$(./sources-hash)

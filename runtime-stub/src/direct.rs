@@ -1,29 +1,33 @@
-//! The short way for the plainest of requests: a GET of an asset over HTTP/1.1.
+//! The short way for the plainest of requests: a GET of an asset, or to a worker, over HTTP/1.1.
 //!
 //! Most requests of a site need nothing of what a general server is prepared for: no body, no
 //! range, no condition. Their heads are recognised here ([`recognise`]) and answered by the same
 //! code that answers all others ([`Edge`]), from the socket and to the socket, with no state
-//! machine in between. Whatever is not recognised beyond doubt goes to hyper with every byte that
+//! machine in between ([`worker`] is the part for workers). Whatever is not recognised beyond doubt goes to hyper with every byte that
 //! was read, and so does the rest of its connection. Nothing is refused here, and nothing is parsed
 //! in a way of our own: httparse is what hyper parses with too.
+
+mod worker;
 
 use std::cell::RefCell;
 use std::io;
 use std::time::{Duration, SystemTime};
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::header::{ACCEPT_ENCODING, ETAG, HeaderMap, HeaderValue};
-use http::{Method, Response};
+use http::header::{ACCEPT_ENCODING, DATE, ETAG, HeaderMap, HeaderName, HeaderValue};
+use http::uri::PathAndQuery;
+use http::{Method, Response, StatusCode};
 use http_semantics::SitePath;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::body::Body;
-use crate::edge::Edge;
+use crate::edge::{Edge, origin};
 use crate::find::{AssetRef, Destination};
 use crate::memory_files::MemoryFile;
 use crate::timed_io::Timed;
+use crate::worker_call::WorkerTarget;
 
 /// Heads that do not fit are hyper's.
 const HEAD_BYTES_MAX: usize = 4096;
@@ -51,18 +55,26 @@ pub(crate) async fn serve(
     loop {
         match recognise(&received, edge) {
             Recognised::Plain(request) => {
-                let path = request.path.as_str();
-                let response = edge
-                    .asset(request.asset, path, &Method::GET, &request.fields)
-                    .await;
                 let length = request.length;
-                received.advance(length);
-                let Some(body) = write_head(&response, &mut head) else {
-                    return Err(io::Error::other("an asset whose answer is not whole"));
-                };
-                match memory_file(edge, &response, &body) {
-                    Some(file) => io.send_file(&head, &file).await?,
-                    None => io.write_all_buf(&mut Buf::chain(&head[..], body)).await?,
+                match request.target {
+                    Target::Asset {
+                        asset,
+                        path,
+                        fields,
+                    } => {
+                        let path = path.as_str();
+                        let response = edge.asset(asset, path, &Method::GET, &fields).await;
+                        received.advance(length);
+                        send_asset(io, edge, response, &mut head).await?;
+                    }
+                    Target::Worker { target, fields } => {
+                        received.advance(length);
+                        let call = edge.worker_get(target, fields);
+                        match worker::answer(io, call, &mut received).await? {
+                            Some(response) => worker::send(io, response, &mut head).await?,
+                            None => return Ok(Outcome::Closed),
+                        }
+                    }
                 }
             }
             Recognised::Part if received.len() < HEAD_BYTES_MAX => {
@@ -89,6 +101,27 @@ pub(crate) async fn serve(
     }
 }
 
+async fn send_asset(
+    io: &mut Timed<TcpStream>,
+    edge: &Edge,
+    response: Response<Body>,
+    head: &mut Vec<u8>,
+) -> io::Result<()> {
+    let Some(body) = response.body().whole() else {
+        return Err(io::Error::other("an asset whose answer is not whole"));
+    };
+    write_head(
+        response.status(),
+        response.headers(),
+        Length::Of(body.len()),
+        head,
+    );
+    match memory_file(edge, &response, &body) {
+        Some(file) => io.send_file(head, &file).await,
+        None => io.write_all_buf(&mut Buf::chain(&head[..], body)).await,
+    }
+}
+
 /// A large body as a file that the kernel can send without copying it.
 fn memory_file(edge: &Edge, response: &Response<Body>, body: &[u8]) -> Option<MemoryFile> {
     let etag = response.headers().get(ETAG)?;
@@ -106,12 +139,23 @@ enum Recognised<'r> {
 }
 
 struct PlainRequest<'r> {
-    path: SitePath<'r>,
-    asset: AssetRef,
-    /// `Accept-Encoding`, if there is one: nothing else matters to a plain request.
-    fields: HeaderMap,
+    target: Target<'r>,
     /// Of the head, in bytes.
     length: usize,
+}
+
+enum Target<'r> {
+    Asset {
+        asset: AssetRef,
+        path: SitePath<'r>,
+        /// `Accept-Encoding`, if there is one: nothing else matters to a plain asset.
+        fields: HeaderMap,
+    },
+    Worker {
+        target: WorkerTarget,
+        /// All of them.
+        fields: HeaderMap,
+    },
 }
 
 fn recognise<'r>(received: &'r [u8], edge: &Edge) -> Recognised<'r> {
@@ -140,15 +184,36 @@ fn plain<'r>(
     if !target.bytes().all(|byte| byte.is_ascii_graphic()) || target.contains('#') {
         return None;
     }
-    match edge.find(&path) {
-        Ok(Destination::Asset(asset)) => Some(PlainRequest {
-            path,
+    let target = match edge.find(&path).ok()? {
+        Destination::Asset(asset) => Target::Asset {
             asset,
+            path,
             fields,
-            length,
-        }),
-        _ => None,
+        },
+        Destination::Worker { worker, params } => {
+            // The http crate has an opinion of its own on targets.
+            let url = target.parse::<PathAndQuery>().ok()?;
+            let fields = all_fields(request.headers)?;
+            let target = WorkerTarget {
+                worker,
+                origin: origin(None, &fields),
+                url: url.as_str().to_owned(),
+                params,
+            };
+            Target::Worker { target, fields }
+        }
+        Destination::Redirect(_) | Destination::Nothing => return None,
+    };
+    Some(PlainRequest { target, length })
+}
+
+fn all_fields(fields: &[httparse::Header<'_>]) -> Option<HeaderMap> {
+    let mut map = HeaderMap::with_capacity(fields.len());
+    for field in fields {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
+        map.append(name, HeaderValue::from_bytes(field.value).ok()?);
     }
+    Some(map)
 }
 
 /// The fields of a request, if none of them asks for more than a plain answer.
@@ -180,28 +245,44 @@ fn plain_fields(fields: &[httparse::Header<'_>]) -> Option<HeaderMap> {
     (hosts == 1).then_some(kept)
 }
 
-/// Writes status line and fields of a response; gives its body. `None` if that is not in one piece.
-fn write_head(response: &Response<Body>, head: &mut Vec<u8>) -> Option<Bytes> {
-    let body = response.body().whole()?;
+/// How a client finds the end of a body (RFC 9112, 6.3).
+#[derive(Clone, Copy)]
+enum Length {
+    Of(usize),
+    Chunked,
+    /// The status says that there is none.
+    NoBody,
+}
+
+/// Writes status line and fields of a response, and what every response has.
+fn write_head(status: StatusCode, fields: &HeaderMap, length: Length, head: &mut Vec<u8>) {
     head.clear();
-    let status = response.status();
     head.extend(b"HTTP/1.1 ");
     head.extend(status.as_str().as_bytes());
     head.push(b' ');
     head.extend(status.canonical_reason().unwrap_or_default().as_bytes());
     head.extend(b"\r\n");
-    for (name, value) in response.headers() {
+    for (name, value) in fields {
         head.extend(name.as_str().as_bytes());
         head.extend(b": ");
         head.extend(value.as_bytes());
         head.extend(b"\r\n");
     }
-    head.extend(b"content-length: ");
-    write_number(body.len(), head);
-    head.extend(b"\r\ndate: ");
-    write_date(head);
-    head.extend(b"\r\n\r\n");
-    Some(body)
+    match length {
+        Length::Of(bytes) => {
+            head.extend(b"content-length: ");
+            write_number(bytes, head);
+            head.extend(b"\r\n");
+        }
+        Length::Chunked => head.extend(b"transfer-encoding: chunked\r\n"),
+        Length::NoBody => {}
+    }
+    if !fields.contains_key(DATE) {
+        head.extend(b"date: ");
+        write_date(head);
+        head.extend(b"\r\n");
+    }
+    head.extend(b"\r\n");
 }
 
 fn write_number(mut number: usize, out: &mut Vec<u8>) {

@@ -2,8 +2,9 @@
 //!
 //! Assets are answered right here. warp takes the requests that carry bodies to workers: its
 //! filter takes a request apart and puts the answer together, which costs about a microsecond, and
-//! an asset has no use for it.
+//! neither an asset nor a plain GET has a use for it.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -114,7 +115,7 @@ impl Edge {
                     .to_owned();
                 let target = WorkerTarget {
                     worker,
-                    origin: origin(&request),
+                    origin: origin(request.uri().authority(), request.headers()),
                     url,
                     params,
                 };
@@ -126,6 +127,15 @@ impl Edge {
                 refuse(Refusal::Internal)
             }
         }
+    }
+
+    /// Answers a GET without a body that leads to a worker.
+    pub(crate) fn worker_get(
+        &self,
+        target: WorkerTarget,
+        headers: HeaderMap,
+    ) -> impl Future<Output = Response<WorkerBody>> + use<> {
+        worker_call::answer(Arc::clone(&self.app), target, Method::GET, headers, NoBody)
     }
 
     /// Answers any method for an asset.
@@ -219,11 +229,14 @@ fn has_one_host<B>(request: &Request<B>) -> bool {
 
 /// Scheme and authority that a request addresses (RFC 9110, 7.1); what is no authority becomes
 /// `localhost`.
-fn origin<B>(request: &Request<B>) -> String {
-    let from_uri = request.uri().authority().map(Authority::as_str);
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+pub(crate) fn origin(from_uri: Option<&Authority>, headers: &HeaderMap) -> String {
+    let from_uri = from_uri.map(Authority::as_str);
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let is_authority = |host: &&str| host.parse::<Authority>().is_ok() && !host.contains('@');
-    let authority = from_uri.or(host).filter(is_authority).unwrap_or("localhost");
+    let authority = from_uri
+        .or(host)
+        .filter(is_authority)
+        .unwrap_or("localhost");
     format!("http://{authority}")
 }
 
@@ -239,6 +252,17 @@ fn reply(response: Response<WorkerBody>) -> warp::reply::Response {
             *response.extensions_mut() = head.extensions;
             response
         }
+    }
+}
+
+/// The body of a request that has none.
+struct NoBody;
+
+impl Stream for NoBody {
+    type Item = Result<Bytes, Infallible>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(None)
     }
 }
 

@@ -75,6 +75,11 @@ impl<S> Timed<S> {
         }
     }
 
+    /// From now on the client waits for us, as long as what this gives lives.
+    pub(crate) fn open_request(&self) -> OpenRequest {
+        OpenRequest::new(&self.open_requests)
+    }
+
     /// When the client will have been too slow, if nothing comes before.
     fn deadline(&self) -> Instant {
         if let Some(since) = self.write_waits_since {
@@ -178,6 +183,16 @@ impl<S: AsyncRead + Unpin> Timed<S> {
 }
 
 impl Timed<TcpStream> {
+    /// Ready when the client is gone. Of one that has sent its next request already nothing more is
+    /// to be seen: what waits in the socket hides its end.
+    pub(crate) async fn gone(&self) -> io::Error {
+        match self.io.peek(&mut [0]).await {
+            Ok(0) => io::ErrorKind::ConnectionAborted.into(),
+            Ok(_) => std::future::pending().await,
+            Err(error) => error,
+        }
+    }
+
     /// Sends a head and then a whole file, whose pages the kernel does not copy.
     pub(crate) async fn send_file(&mut self, head: &[u8], file: &MemoryFile) -> io::Result<()> {
         // More is to come: a packet of its own for the head would be wasted.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bundle_format::meta::WorkerKind;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_core::Stream;
 use http::header::{
@@ -50,12 +51,17 @@ pub(crate) async fn answer<B: Buf, E>(
     body: impl Stream<Item = Result<B, E>>,
 ) -> Response<WorkerBody> {
     let worker = target.worker;
+    let record = app.bundle.meta().workers.get(worker);
     let failure = match call(&app, target, method, headers, body).await {
-        Ok(response) => return mark_read(finish(response)),
+        Ok(mut response) => {
+            if record.is_some_and(|record| record.kind != WorkerKind::Script) {
+                imply_content_type(&mut response.headers);
+            }
+            return mark_read(finish(response));
+        }
         Err(failure) => failure,
     };
     let refusal = failure.refusal();
-    let record = app.bundle.meta().workers.get(worker);
     let (route, source) = record.map_or((String::new(), ""), |record| {
         (record.route.to_string(), record.source.as_str())
     });
@@ -69,9 +75,7 @@ pub(crate) async fn answer<B: Buf, E>(
     log::line("worker_failed", &fields);
     match failure {
         Failure::Body(_) => refusal.response().map(WorkerBody::Whole),
-        Failure::Load(_) | Failure::Call(_) => {
-            mark_read(refusal.response().map(WorkerBody::Whole))
-        }
+        Failure::Load(_) | Failure::Call(_) => mark_read(refusal.response().map(WorkerBody::Whole)),
     }
 }
 
@@ -188,6 +192,13 @@ async fn collect<B: Buf, E>(
     }
 }
 
+/// What the wws protocol implies, as in wws 1.7. A script says itself what it answers with.
+fn imply_content_type(headers: &mut HeaderMap) {
+    headers
+        .entry(CONTENT_TYPE)
+        .or_insert(HeaderValue::from_static("text/html; charset=utf-8"));
+}
+
 /// A worker's answer as it goes out.
 fn finish(answer: WorkerResponse) -> Response<WorkerBody> {
     let WorkerResponse {
@@ -198,10 +209,6 @@ fn finish(answer: WorkerResponse) -> Response<WorkerBody> {
     for name in &CONNECTION_FIELDS {
         headers.remove(name);
     }
-    // As wws 1.7 did, with the charset that the protocol implies.
-    headers
-        .entry(CONTENT_TYPE)
-        .or_insert(HeaderValue::from_static("text/html; charset=utf-8"));
     let has_body = !matches!(status.as_u16(), 204 | 205 | 304);
     let mut response = Response::new(match has_body {
         true => body,

@@ -145,11 +145,7 @@ impl Workers {
         }
     }
 
-    fn scripts(
-        &self,
-        bundle: &Bundle,
-        mapped: &'static [u8],
-    ) -> Result<Scripts, Arc<LoadFailure>> {
+    fn scripts(&self, bundle: &Bundle, mapped: &'static [u8]) -> Result<Scripts, Arc<LoadFailure>> {
         let load = || {
             let Some(record) = &bundle.meta().script_engine else {
                 return Err(Arc::new(Damage::Index.into()));
@@ -220,7 +216,11 @@ fn log_line(route: &str, level: LogLevel, line: &str) {
         LogLevel::Warn => "warn",
         LogLevel::Error => "error",
     };
-    let fields = [("route", route), ("level", &level as &dyn std::fmt::Display), ("line", line)];
+    let fields = [
+        ("route", route),
+        ("level", &level as &dyn std::fmt::Display),
+        ("line", line),
+    ];
     log::line("worker_log", &fields);
 }
 
@@ -368,5 +368,8 @@ impl Stored<'_> {
 }
 
 fn begins_page(bytes: &[u8]) -> bool {
-    bytes.as_ptr().addr().is_multiple_of(rustix::param::page_size())
+    bytes
+        .as_ptr()
+        .addr()
+        .is_multiple_of(rustix::param::page_size())
 }

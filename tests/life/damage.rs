@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
 use super::{Wanted, ask, same, small_site, wanted};
-use crate::support::{BundledApp, Ended, RunningApp, wws};
+use crate::support::{BundledApp, Ended, RunningApp, TestSite, wws};
 
 /// The bytes of an app, and where in them its bundle lies.
 struct Anatomy {
@@ -107,6 +107,9 @@ fn check_harmless(app: &BundledApp, wanted: &[Wanted], damage: &str) -> Outcome 
             Err(_) => return refused(running.end()),
         }
     }
+    if errors > 0 {
+        running.log_line("damaged");
+    }
     let log = running.log();
     assert!(!log.contains("panicked"), "{damage}: {log}");
     Outcome::Served { errors, log }
@@ -153,7 +156,7 @@ fn a_bit_flipped_in_any_region_is_noticed() {
         };
         refuses(start, "there is no bundle here");
         refuses(start + 7, "there is no bundle here");
-        refuses(start + 8, "the bundle has format version 9");
+        refuses(start + 8, "the bundle has format version 10");
         for at in [12, 16, 23, 24, 39] {
             refuses(start + at, "the header of the bundle is damaged");
         }
@@ -218,6 +221,54 @@ fn a_bit_flipped_in_any_region_is_noticed() {
 
 fn run_undamaged(patched: &Patched, wanted: &[Wanted]) -> Outcome {
     check_harmless(&patched.app, wanted, "no damage")
+}
+
+#[test]
+fn a_bit_flipped_in_a_script_or_its_engine_is_noticed() {
+    for compress in ["all", "assets"] {
+        let script = |text: &str| format!("export default () => new Response('{text}')");
+        let app = TestSite::with_index()
+            .file("wws.toml", "workers.scripts = ['*.js']")
+            .file("a.js", script("a"))
+            .file("b.js", script("b"))
+            .bundle_with(&["--compress", compress]);
+        let running = app.start(&[]);
+        let wanted: Vec<Wanted> = ["/", "/a", "/b"]
+            .map(|path| Wanted {
+                path,
+                coding: "identity",
+                answer: ask(running.port(), path, "identity").unwrap(),
+            })
+            .into();
+        assert!(wanted.iter().all(|wanted| wanted.answer.status == 200));
+        drop(running);
+        let (anatomy, patched) = (Anatomy::of(&app), Patched::new(&app));
+        let code = anatomy.section(Section::NativeCode);
+        const PARTS: usize = 16;
+        for part in 0..PARTS {
+            let after = code.start + code.len() * part / PARTS;
+            // What fills up the last pages of raw code is not part of it.
+            let Some(at) = (after..code.end).find(|at| anatomy.bytes[*at] != 0) else {
+                continue;
+            };
+            patched.flip(at, 3);
+            // It listens before its scripts are loaded, but not for long.
+            let ended = match RunningApp::try_start(patched.app.command(&[])) {
+                Ok(mut running) => running.end(),
+                Err(ended) => ended,
+            };
+            patched.flip(at, 3);
+            assert_eq!(ended.status.code(), Some(1), "byte {at}: {}", ended.log);
+            let in_words = ended.log.lines().any(|line| {
+                line.starts_with("error: ") && line.contains(" cannot run: the native code at ")
+            });
+            assert!(in_words, "byte {at}: {}", ended.log);
+        }
+        assert!(matches!(
+            run_undamaged(&patched, &wanted),
+            Outcome::Served { errors: 0, .. }
+        ));
+    }
 }
 
 #[test]
@@ -307,7 +358,6 @@ fn a_cut_app_never_answers_wrongly_and_no_signal_ends_it() {
         .flat_map(|n| (n * n * 0x9e37_79b9).to_le_bytes())
         .collect();
     let app = small_site().file("noise.bin", noise).bundle();
-    // The last byte says that the native code is compressed: a cut one reads as zero.
     let (anatomy, wanted) = (Anatomy::of(&app), wanted(&app));
     let (start, end) = (anatomy.bundle.start, anatomy.bundle.end);
     let run = |length: usize| {
@@ -333,6 +383,8 @@ fn a_cut_app_never_answers_wrongly_and_no_signal_ends_it() {
     };
     let percent = |part: usize| start + (end - start) * part / 100;
     let last_page = end / PAGE * PAGE;
+    // What is cut off the last page reads as zero, and so do zeros.
+    let last_byte = (start..end).rfind(|at| anatomy.bytes[*at] != 0).unwrap();
     for length in [
         start,
         start + 1,
@@ -349,7 +401,7 @@ fn a_cut_app_never_answers_wrongly_and_no_signal_ends_it() {
         last_page - 1,
         last_page,
         last_page + 1,
-        end - 1,
+        last_byte,
     ] {
         let Outcome::Refused(log) = run(length) else {
             panic!("cut to {length} of {end}: it did not refuse");
@@ -388,8 +440,8 @@ fn another_format_version_and_a_bare_stub_are_refused_in_words() {
     let version_at = anatomy.bundle.start + 8;
     check(
         version_at,
-        &2u32.to_le_bytes(),
-        "the bundle has format version 2, this program reads",
+        &3u32.to_le_bytes(),
+        "the bundle has format version 3, this program reads",
     );
     check(
         version_at,

@@ -111,28 +111,11 @@ impl Connection {
 
     /// Reads an answer to a request with that method.
     pub(crate) fn answer(&mut self, method: &str) -> io::Result<Answer> {
-        let head = self.until(b"\r\n\r\n")?;
-        let head = String::from_utf8_lossy(&head).into_owned();
-        let mut lines = head.trim_end().split("\r\n");
-        let status_line = lines.next().unwrap_or_default();
-        let status = status_line
-            .split(' ')
-            .nth(1)
-            .and_then(|code| code.parse().ok());
-        let status = status.ok_or_else(|| io::Error::other(format!("no answer: {head:?}")))?;
-        let fields: Vec<(String, String)> = lines
-            .filter_map(|line| line.split_once(':'))
-            .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
-            .collect();
-        let mut answer = Answer {
-            status,
-            fields,
-            body: Vec::new(),
-        };
-        if status == 100 {
+        let mut answer = self.head()?;
+        if answer.status == 100 {
             return self.answer(method);
         }
-        if method == "HEAD" || matches!(status, 204 | 304) {
+        if method == "HEAD" || matches!(answer.status, 204 | 304) {
             return Ok(answer);
         }
         answer.body = match (
@@ -146,6 +129,38 @@ impl Connection {
         Ok(answer)
     }
 
+    /// Reads an answer up to its body.
+    pub(crate) fn head(&mut self) -> io::Result<Answer> {
+        let head = self.until(b"\r\n\r\n")?;
+        let head = String::from_utf8_lossy(&head).into_owned();
+        let mut lines = head.trim_end().split("\r\n");
+        let status_line = lines.next().unwrap_or_default();
+        let status = status_line
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok());
+        let status = status.ok_or_else(|| io::Error::other(format!("no answer: {head:?}")))?;
+        let fields: Vec<(String, String)> = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
+            .collect();
+        Ok(Answer {
+            status,
+            fields,
+            body: Vec::new(),
+        })
+    }
+
+    /// Reads one chunk of a body; an empty one is the end.
+    pub(crate) fn chunk(&mut self) -> io::Result<Vec<u8>> {
+        let line = self.until(b"\r\n")?;
+        let size = String::from_utf8_lossy(&line);
+        let size = usize::from_str_radix(size.trim(), 16).map_err(io::Error::other)?;
+        let chunk = self.exactly(size)?;
+        self.exactly(2)?;
+        Ok(chunk)
+    }
+
     /// Reads until the server closes the connection.
     pub(crate) fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = std::mem::take(&mut self.rest);
@@ -156,14 +171,11 @@ impl Connection {
     fn chunks(&mut self) -> io::Result<Vec<u8>> {
         let mut body = Vec::new();
         loop {
-            let line = self.until(b"\r\n")?;
-            let size = String::from_utf8_lossy(&line);
-            let size = usize::from_str_radix(size.trim(), 16).map_err(io::Error::other)?;
-            body.extend(self.exactly(size)?);
-            self.exactly(2)?;
-            if size == 0 {
+            let chunk = self.chunk()?;
+            if chunk.is_empty() {
                 return Ok(body);
             }
+            body.extend(chunk);
         }
     }
 

@@ -3,6 +3,7 @@
 //! Every app listens on a port that the kernel chose, and is killed by its handle when the test
 //! drops it. Nothing waits for a time: only for a line, an answer, or an end.
 
+mod checks;
 mod client;
 
 use std::fs;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
+pub(crate) use checks::{assert_discreet, check_refusal, wait_for};
 pub(crate) use client::{Answer, Connection};
 
 /// Nothing that a test waits for takes this long unless it never comes.
@@ -98,6 +100,22 @@ impl TestSite {
         self
     }
 
+    /// Adds a copy of a folder, below `to`.
+    pub(crate) fn folder(self, to: &str, from: &Path) -> Self {
+        let mut names: Vec<_> = fs::read_dir(from)
+            .unwrap_or_else(|error| panic!("{}: {error}", from.display()))
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names.iter().fold(self, |site, name| {
+            let (to, from) = (format!("{to}{name}"), from.join(name));
+            match from.is_dir() {
+                true => site.folder(&format!("{to}/"), &from),
+                false => site.file(&to, fs::read(from).unwrap()),
+            }
+        })
+    }
+
     /// Adds `tests/guests/GUEST.wat`, as wasm, under the name of a worker (without `.wasm`).
     pub(crate) fn worker(self, name: &str, of_guest: &str) -> Self {
         self.file(&format!("{name}.wasm"), guest(of_guest))
@@ -106,6 +124,16 @@ impl TestSite {
     /// The folder.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// What `wws bundle` says about this site on standard output; it has to succeed.
+    #[track_caller]
+    pub(crate) fn summary(&self, arguments: &[&str]) -> String {
+        let app = BundledApp::to_be();
+        let output = self.try_bundle(&app.path(), arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "wws bundle failed: {stderr}");
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Bundles the site; it has to succeed.
@@ -201,6 +229,25 @@ impl BundledApp {
         }
         command.args(["--port", "0"]).args(arguments);
         command
+    }
+
+    /// A command that runs it where there is no other file; `None` where the machine does not
+    /// allow it.
+    pub(crate) fn command_in_empty_root(&self) -> Option<Command> {
+        let folder = self.folder.path();
+        let names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["app"]);
+        let mut command = unshare(&[])?;
+        command
+            .arg("chroot")
+            .arg(folder)
+            .args(["/app", "--port", "0"])
+            .env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        Some(command)
     }
 
     /// Runs it; it has to come to listen.

@@ -9,12 +9,12 @@ mod refusals;
 mod requests;
 
 use std::fs;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Connection, PATIENCE, RunningApp, TestSite, repository};
+use crate::support::{
+    Answer, Connection, RunningApp, assert_discreet, check_refusal, repository, wait_for,
+};
 
 /// A worker that writes `output`, whatever it is asked.
 fn writes(output: &str) -> Vec<u8> {
@@ -52,19 +52,6 @@ fn echoed(answer: &Answer) -> Value {
     serde_json::from_slice(&answer.body).unwrap()
 }
 
-/// Looks again and again until there is something.
-#[track_caller]
-fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < end, "what is waited for never came");
-        thread::sleep(Duration::from_millis(1));
-    }
-}
-
 /// Has `loop_on_query` loop at a path; returns as soon as it does, for as long as the connection
 /// lives.
 #[track_caller]
@@ -76,46 +63,4 @@ fn begin_loop(app: &RunningApp, path: &str) -> Connection {
     connection.send(head.as_bytes()).unwrap();
     wait_for(|| (loops() > before).then_some(()));
     connection
-}
-
-/// Words that would tell a client about the inside.
-const INSIDE: [&str; 12] = [
-    "wasm",
-    "wasi",
-    "worker",
-    "limit",
-    "memory",
-    "trap",
-    "unreachable",
-    "exit",
-    "stack",
-    "json",
-    "/w/",
-    "header",
-];
-
-/// A page that says nothing about the inside.
-#[track_caller]
-fn assert_discreet(answer: &Answer) {
-    let text = answer.text().to_lowercase();
-    let told: Vec<&&str> = INSIDE.iter().filter(|word| text.contains(**word)).collect();
-    assert!(
-        told.is_empty() && text.contains(&answer.status.to_string()),
-        "{told:?} in {text}"
-    );
-    assert_eq!(
-        answer.field("content-type"),
-        Some("text/html; charset=utf-8")
-    );
-    assert_eq!(answer.field("cache-control"), Some("no-store"));
-}
-
-/// Bundling is refused, in words that hold all of `want`.
-#[track_caller]
-fn check_refusal(site: &TestSite, want: &[&str]) {
-    let message = site.refusal(&[]);
-    for part in want {
-        assert!(message.contains(part), "{part:?} is not in:\n{message}");
-    }
-    assert!(!message.contains("panicked"), "{message}");
 }

@@ -130,10 +130,6 @@ fn a_mistake_in_toml_is_named_with_line_and_column() {
         &["api/w.toml:2:11:", "[features.http_requests]", later],
     );
     check(
-        "[worker]\nreuse = 100\n",
-        &["api/w.toml:1:2:", "[worker]", later],
-    );
-    check(
         "limits.outbound_time = '10s'\n",
         &["api/w.toml:1:8:", "outbound_time", later],
     );
@@ -150,10 +146,6 @@ fn a_key_of_the_site_that_is_not_supported_is_named() {
     check(
         "[limits]\n[cors]\norigins = []\n",
         &["wws.toml:2:2:", "[cors]", later],
-    );
-    check(
-        "[workers]\nscripts = []\n",
-        &["wws.toml:1:2:", "[workers]", later],
     );
     check("[sight]\n", &["wws.toml:1:2:", "\"sight\"", "limits"]);
     check("[limits]\ntime = 'soon'\n", &["wws.toml:2:8:"]);
@@ -173,15 +165,17 @@ fn what_other_hosts_and_older_versions_do_is_refused_where_it_is_not_done() {
     check(TestSite::with_index(), "_redirects");
     check(project(), "public/_headers");
     check(project(), ".wws.toml");
-    for extension in ["js", "mjs", "ts", "py", "rb"] {
+    for extension in ["py", "rb"] {
         check(project(), &format!("api/script.{extension}"));
     }
     // In a site a script is an asset.
     let app = TestSite::with_index()
         .file("api/script.js", "x")
+        .file("api/script.py", "y")
         .bundle()
         .start(&[]);
     assert_eq!(app.get("/api/script.js").assert_status(200).text(), "x");
+    assert_eq!(app.get("/api/script.py").assert_status(200).text(), "y");
 }
 
 #[test]

@@ -51,7 +51,9 @@ pub(crate) async fn answer(
         let _held = held;
         // The timer is first polled, and so registered, when the guest's first slice did not end
         // it.
-        tokio::time::timeout_at(deadline, run(this, request)).await.ok()
+        tokio::time::timeout_at(deadline, run(this, request))
+            .await
+            .ok()
     };
     match host.busy.run(run).await {
         Some(result) => result,

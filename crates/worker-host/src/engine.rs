@@ -27,6 +27,11 @@ const KEEP_RESIDENT_BYTES_WITHOUT_SCAN: usize = 64 << 10;
 /// Freed memory is given back in batches, which saves system calls.
 const DECOMMIT_BATCH: usize = 16;
 
+/// What native code may use of a stack, and the whole stack. Enough for the engine of scripts to
+/// notice a recursion without end by itself, and to throw an exception.
+const WASM_STACK_BYTES: usize = 8 << 20;
+const STACK_BYTES: usize = WASM_STACK_BYTES + (1 << 20);
+
 /// Every instance of the pool has room for tables of at least this many elements.
 const TABLE_ELEMENTS_MIN: u64 = 20_000;
 
@@ -95,6 +100,8 @@ fn code_settings() -> Config {
     config.generate_address_map(false);
     config.native_unwind_info(false);
     config.wasm_backtrace_max_frames(None);
+    config.max_wasm_stack(WASM_STACK_BYTES);
+    config.async_stack_size(STACK_BYTES);
     config
 }
 

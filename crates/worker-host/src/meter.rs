@@ -21,6 +21,11 @@ impl MemoryMeter {
         }
     }
 
+    /// Forgets what was refused: another request begins in the same instance.
+    pub(crate) fn begin_request(&mut self) {
+        self.refused = None;
+    }
+
     pub(crate) fn limit(&self) -> ByteSize {
         ByteSize(self.limit as u64)
     }

@@ -141,7 +141,10 @@ impl Log {
         }
         if state.logged_bytes > LOG_BYTES_MAX {
             state.unfinished.clear();
-            (self.line)(LogLevel::Warn, "this request has logged too much; the rest of its log is dropped");
+            (self.line)(
+                LogLevel::Warn,
+                "this request has logged too much; the rest of its log is dropped",
+            );
         }
     }
 }

@@ -1,70 +1,90 @@
-//! The free memory of the heap before a snapshot.
+//! The heap before a snapshot.
 
-/// Writes zeros over what is free. An image then holds no leftovers of the evaluation, and pages
-/// of nothing but zeros take no place in it.
+/// Leaves a heap that requests are quick in: without leftovers, and with its free memory in one
+/// piece.
 ///
-/// Takes blocks of a size until memory has to grow for one, so that all free memory of that size
-/// has been taken, and gives them back; then larger ones, to clear what the allocator has written
-/// between those before.
+/// A request copies every page that it writes to. So what is free in small pieces, all over the
+/// heap, is taken for good: what a request allocates then lies side by side. All of it is cleared,
+/// so that an image holds no leftovers, and pages of nothing but zeros take no place in it.
 #[cfg(target_family = "wasm")]
-pub(crate) fn clear_free() {
-    const SIZES: [usize; 4] = [64, 1 << 10, 4 << 10, 16 << 10];
-    for size in SIZES {
-        let mut last = Block::NONE;
-        let end = core::arch::wasm32::memory_size(0);
-        while core::arch::wasm32::memory_size(0) == end {
-            match last.take_another(size) {
-                Some(block) => last = block,
-                None => break,
-            }
-        }
-        last.give_all_back();
+pub(crate) fn settle() {
+    const LARGE: usize = 16 << 10;
+    const SMALL: [usize; 4] = [2048, 256, 32, 8];
+    let large = Blocks::take_all(LARGE);
+    for size in SMALL {
+        Blocks::take_all(size).keep_below(large.end);
     }
+    large.keep_below(0);
+    // What the allocator has written between the blocks.
+    Blocks::take_all(LARGE).keep_below(0);
 }
 
 /// The host's heap is not made into an image.
 #[cfg(not(target_family = "wasm"))]
-pub(crate) fn clear_free() {}
+pub(crate) fn settle() {}
 
-/// A block of zeros that begins with the block taken before it, and that one's size.
+/// Blocks of zeros of one size.
 #[cfg(target_family = "wasm")]
-#[derive(Clone, Copy)]
+struct Blocks {
+    last: *mut Block,
+    layout: std::alloc::Layout,
+    /// Where memory ended before the last of them.
+    end: usize,
+}
+
+/// A block begins with the place of the one that was taken before it.
+#[cfg(target_family = "wasm")]
 struct Block {
-    at: *mut Block,
-    size: usize,
+    before: *mut Block,
 }
 
 #[cfg(target_family = "wasm")]
-impl Block {
-    const NONE: Self = Self {
-        at: std::ptr::null_mut(),
-        size: 0,
-    };
-
-    fn layout(size: usize) -> Option<std::alloc::Layout> {
-        std::alloc::Layout::from_size_align(size, align_of::<Self>()).ok()
-    }
-
-    fn take_another(self, size: usize) -> Option<Self> {
-        // SAFETY: the layout has a size, of more than a `Block`.
-        let at = unsafe { std::alloc::alloc_zeroed(Self::layout(size)?) }.cast::<Self>();
-        if at.is_null() {
-            return None;
-        }
-        // SAFETY: it is large enough and aligned for one, and nobody else's.
-        unsafe { at.write(self) };
-        Some(Self { at, size })
-    }
-
-    fn give_all_back(self) {
-        let mut block = self;
-        while let (false, Some(layout)) = (block.at.is_null(), Self::layout(block.size)) {
-            let at = block.at;
-            // SAFETY: `take_another` has made it with this layout, and written a `Block` there.
+impl Blocks {
+    /// Takes blocks until memory has to grow for one: then no free ones are left.
+    fn take_all(size: usize) -> Self {
+        const WASM_PAGE: usize = 65536;
+        let pages = core::arch::wasm32::memory_size(0);
+        let mut blocks = Self {
+            last: std::ptr::null_mut(),
+            layout: std::alloc::Layout::new::<Block>(),
+            end: pages * WASM_PAGE,
+        };
+        let Ok(layout) = std::alloc::Layout::from_size_align(size, align_of::<Block>()) else {
+            return blocks;
+        };
+        blocks.layout = layout;
+        while core::arch::wasm32::memory_size(0) == pages {
+            // SAFETY: the layout has a size, of more than a `Block`.
+            let block = unsafe { std::alloc::alloc_zeroed(layout) }.cast::<Block>();
+            if block.is_null() {
+                break;
+            }
+            // SAFETY: it is large enough and aligned for one, and nobody else's.
             unsafe {
-                block = at.read();
-                at.write(Self::NONE);
-                std::alloc::dealloc(at.cast(), layout);
+                block.write(Block {
+                    before: blocks.last,
+                })
+            };
+            blocks.last = block;
+        }
+        blocks
+    }
+
+    /// Gives back all blocks from this address on, and clears what is kept.
+    fn keep_below(&self, address: usize) {
+        let mut block = self.last;
+        while !block.is_null() {
+            // SAFETY: `take_all` has made every block of the list with this layout, and written a
+            // `Block` there; each is read and given back once.
+            unsafe {
+                let before = block.read().before;
+                block.write(Block {
+                    before: std::ptr::null_mut(),
+                });
+                if block.addr() >= address {
+                    std::alloc::dealloc(block.cast(), self.layout);
+                }
+                block = before;
             }
         }
     }

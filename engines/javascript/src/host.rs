@@ -53,7 +53,16 @@ pub(crate) fn body(id: u32, length: usize) -> Vec<u8> {
 /// Answers a request.
 pub(crate) fn respond(id: u32, head: &[u8], body: &[u8], flags: u32) {
     // SAFETY: the host reads two slices that live until it returns.
-    unsafe { raw::respond(id, head.as_ptr(), head.len(), body.as_ptr(), body.len(), flags) }
+    unsafe {
+        raw::respond(
+            id,
+            head.as_ptr(),
+            head.len(),
+            body.as_ptr(),
+            body.len(),
+            flags,
+        )
+    }
 }
 
 /// Sends a piece of a body; false if there is no room for the next one yet.

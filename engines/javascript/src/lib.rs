@@ -4,13 +4,18 @@
 //! `prepare`, given a script by `load`, and then copied with the whole memory; every request finds
 //! it as `load` has left it.
 
-#[cfg_attr(target_family = "wasm", allow(unused_imports, reason = "for the native program"))]
-mod host;
 mod heap;
+#[cfg_attr(
+    target_family = "wasm",
+    allow(unused_imports, reason = "for the native program")
+)]
+mod host;
 mod modules;
 mod native;
 mod natives;
 mod realm;
+#[cfg(target_family = "wasm")]
+mod wasi;
 
 #[cfg(not(target_family = "wasm"))]
 pub use crate::host::recorder;
@@ -20,7 +25,7 @@ pub use crate::realm::Realm;
 mod exports {
     use std::cell::OnceCell;
 
-    use script_abi::Event;
+    use script_abi::{Event, Level};
 
     use crate::host;
     use crate::realm::Realm;
@@ -47,6 +52,9 @@ mod exports {
         // SAFETY: once, before anything else. The linker would have every export call it if none
         // did, and destructors with it.
         unsafe { __wasm_call_ctors() };
+        std::panic::set_hook(Box::new(|panic| {
+            host::log(Level::Error, &format!("the JavaScript engine: {panic}"));
+        }));
         if let Ok(realm) = Realm::new() {
             let _ = REALM.0.set(realm);
         }
@@ -55,13 +63,20 @@ mod exports {
     #[unsafe(no_mangle)]
     extern "C" fn load(length: usize) -> u32 {
         let script = host::input(length);
-        REALM.0.get().is_some_and(|realm| realm.load(&script)).into()
+        REALM
+            .0
+            .get()
+            .is_some_and(|realm| realm.load(&script))
+            .into()
     }
 
     #[unsafe(no_mangle)]
     extern "C" fn request(id: u32, length: usize) -> f64 {
         let head = host::input(length);
-        REALM.0.get().map_or(f64::INFINITY, |realm| realm.request(id, head))
+        REALM
+            .0
+            .get()
+            .map_or(f64::INFINITY, |realm| realm.request(id, head))
     }
 
     #[unsafe(no_mangle)]

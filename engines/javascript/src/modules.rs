@@ -39,7 +39,10 @@ struct Loaded {
 
 enum Kind {
     Esm,
-    CommonJs { exports: Vec<String>, es_module: bool },
+    CommonJs {
+        exports: Vec<String>,
+        es_module: bool,
+    },
     Json,
 }
 
@@ -50,7 +53,10 @@ impl Graph {
             kind: match &module.kind {
                 ModuleKind::Esm => Kind::Esm,
                 ModuleKind::CommonJs { exports, es_module } => Kind::CommonJs {
-                    exports: exports.iter().map(|name| name.clone().into_owned()).collect(),
+                    exports: exports
+                        .iter()
+                        .map(|name| name.clone().into_owned())
+                        .collect(),
                     es_module: *es_module,
                 },
                 ModuleKind::Json => Kind::Json,
@@ -66,17 +72,26 @@ impl Graph {
         let modules: Vec<_> = script.modules.iter().map(loaded).collect();
         let names = modules.iter().enumerate();
         Self {
-            by_name: names.map(|(place, module)| (module.name.clone(), place)).collect(),
+            by_name: names
+                .map(|(place, module)| (module.name.clone(), place))
+                .collect(),
             modules,
         }
     }
 
     /// A stack with the positions of the author's files.
     pub(crate) fn map_stack(&self, stack: &str) -> String {
-        let lines = stack.lines().map(|line| match self.position(line) {
+        // Frames of the prelude say nothing to the author of a script.
+        let own = stack
+            .lines()
+            .filter(|line| !line.contains("(wws:") && !line.contains("at wws:"));
+        let lines = own.map(|line| match self.position(line) {
             Some(found) if found.is_mapped => {
                 let (before, after) = (&line[..found.begin], &line[found.end..]);
-                format!("{before}{}:{}:{}{after}", found.module, found.line, found.column)
+                format!(
+                    "{before}{}:{}:{}{after}",
+                    found.module, found.line, found.column
+                )
             }
             _ => line.to_owned(),
         });
@@ -94,7 +109,10 @@ impl Graph {
         let end = line.trim_end().trim_end_matches(')').len();
         let (rest, column) = line[..end].rsplit_once(':')?;
         let (rest, row) = rest.rsplit_once(':')?;
-        let begin = rest.rfind('(').map(|at| at + 1).or_else(|| Some(rest.find("at ")? + 3))?;
+        let begin = rest
+            .rfind('(')
+            .map(|at| at + 1)
+            .or_else(|| Some(rest.find("at ")? + 3))?;
         let module = &rest[begin..];
         let loaded = self.modules.get(*self.by_name.get(module)?)?;
         let (generated, column) = (row.parse().ok()?, column.parse().ok()?);
@@ -114,7 +132,10 @@ impl Graph {
         let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
         let mut left = vec![place];
         while let Some(module) = left.pop().and_then(|place| self.modules.get(place)) {
-            let targets = module.imports.values().filter_map(|&target| usize::try_from(target).ok());
+            let targets = module
+                .imports
+                .values()
+                .filter_map(|&target| usize::try_from(target).ok());
             for target in targets {
                 match self.modules.get(target) {
                     Some(esm) if matches!(esm.kind, Kind::Esm) => {
@@ -137,11 +158,16 @@ impl Graph {
             return Some(COMMON_JS);
         }
         if let Some(name) = specifier.strip_prefix(BY_NAME) {
-            return self.by_name.get_key_value(name).map(|(name, _)| name.as_str());
+            return self
+                .by_name
+                .get_key_value(name)
+                .map(|(name, _)| name.as_str());
         }
         let base = self.modules.get(*self.by_name.get(base)?)?;
         let place = *base.imports.get(specifier)?;
-        self.modules.get(place as usize).map(|module| module.name.as_str())
+        self.modules
+            .get(place as usize)
+            .map(|module| module.name.as_str())
     }
 }
 
@@ -157,7 +183,10 @@ struct Found<'l> {
 
 /// Has modules looked up in the graph.
 pub(crate) fn install(runtime: &Runtime, shared: &Rc<Shared>) {
-    runtime.set_loader(InGraph(Rc::downgrade(shared)), InGraph(Rc::downgrade(shared)));
+    runtime.set_loader(
+        InGraph(Rc::downgrade(shared)),
+        InGraph(Rc::downgrade(shared)),
+    );
 }
 
 struct InGraph(Weak<Shared>);
@@ -170,7 +199,10 @@ impl Resolver for InGraph {
         name: &str,
         _: Option<ImportAttributes<'js>>,
     ) -> rquickjs::Result<String> {
-        let shared = self.0.upgrade().ok_or_else(|| Error::new_resolving(base, name))?;
+        let shared = self
+            .0
+            .upgrade()
+            .ok_or_else(|| Error::new_resolving(base, name))?;
         let graph = shared.graph.borrow();
         match graph.resolve(base, name) {
             Some(name) => Ok(name.to_owned()),
@@ -216,7 +248,10 @@ fn esm_source(ctx: &Ctx<'_>, graph: &Graph, place: usize) -> rquickjs::Result<St
         .ok_or_else(|| Exception::throw_message(ctx, "there is no such module"))?;
     let quoted = |text: &str| -> rquickjs::Result<String> {
         let quoted = ctx.json_stringify(text)?;
-        Ok(quoted.map(|text| text.to_string()).transpose()?.unwrap_or_default())
+        Ok(quoted
+            .map(|text| text.to_string())
+            .transpose()?
+            .unwrap_or_default())
     };
     Ok(match &module.kind {
         Kind::Esm => module.source.clone(),
@@ -280,7 +315,14 @@ pub(crate) fn begin<'js>(ctx: &Ctx<'js>, shared: &Rc<Shared>) -> rquickjs::Resul
     let (name, source) = {
         let graph = shared.graph.borrow();
         let source = esm_source(ctx, &graph, 0)?;
-        (graph.modules.first().map(|entry| entry.name.clone()).unwrap_or_default(), source)
+        (
+            graph
+                .modules
+                .first()
+                .map(|entry| entry.name.clone())
+                .unwrap_or_default(),
+            source,
+        )
     };
     let module = Module::declare(ctx.clone(), name.as_str(), source)?;
     module.meta()?.set("url", format!("file:///{name}"))?;
@@ -369,7 +411,10 @@ fn install_require<'js>(ctx: &Ctx<'js>, shared: &Rc<Shared>) -> rquickjs::Result
 
 /// `[kind, specifiers, names]` of a module.
 fn lookup<'js>(ctx: &Ctx<'js>, graph: &Graph, name: &str) -> rquickjs::Result<Array<'js>> {
-    let module = graph.by_name.get(name).and_then(|place| graph.modules.get(*place));
+    let module = graph
+        .by_name
+        .get(name)
+        .and_then(|place| graph.modules.get(*place));
     let module = module.ok_or_else(|| Error::new_loading(name))?;
     let kind = match module.kind {
         Kind::Esm => "esm",

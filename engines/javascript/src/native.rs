@@ -27,7 +27,10 @@ pub(crate) fn install<'js>(
     install_requests(native, shared)?;
     install_answers(native, shared)?;
     install_clock(native, shared)?;
-    native.set("log", Func::from(|level: u32, text: Text| host::log(level_of(level), &text.0)))?;
+    native.set(
+        "log",
+        Func::from(|level: u32, text: Text| host::log(level_of(level), &text.0)),
+    )?;
     let of = Rc::clone(shared);
     native.set("snapshotting", Func::from(move || !of.evaluated.get()))?;
     native.set("variable", Func::from(variable))?;
@@ -39,9 +42,7 @@ pub(crate) fn install<'js>(
     let of = Rc::clone(shared);
     native.set(
         "random",
-        Func::from(move |ctx: Ctx<'js>, bytes: TypedArray<'js, u8>| {
-            random(&ctx, &of, &bytes)
-        }),
+        Func::from(move |ctx: Ctx<'js>, bytes: TypedArray<'js, u8>| random(&ctx, &of, &bytes)),
     )?;
     let _ = ctx;
     Ok(())
@@ -85,7 +86,11 @@ fn install_requests<'js>(native: &Object<'js>, shared: &Rc<Shared>) -> rquickjs:
 }
 
 fn body(shared: &Shared, id: u32) -> Vec<u8> {
-    let length = shared.requests.borrow().get(id).map_or(0, |request| request.body_bytes);
+    let length = shared
+        .requests
+        .borrow()
+        .get(id)
+        .map_or(0, |request| request.body_bytes);
     // A u32 fits into a usize on every machine that this is built for.
     host::body(id, length as usize)
 }
@@ -103,6 +108,10 @@ fn install_answers<'js>(native: &Object<'js>, shared: &Rc<Shared>) -> rquickjs::
                         body: Value<'js>,
                         streaming: bool,
                         done: bool| {
+        // What the prelude answers to warm up has no client.
+        if !of.evaluated.get() {
+            return Ok(());
+        }
         respond(id, status, &headers, &body, (streaming, done))?;
         if done {
             of.requests.borrow_mut().remove(id);
@@ -113,7 +122,10 @@ fn install_answers<'js>(native: &Object<'js>, shared: &Rc<Shared>) -> rquickjs::
     let chunk = |id: u32, bytes: TypedArray<'js, u8>| host::chunk(id, bytes_of(&bytes));
     native.set("chunk", Func::from(chunk))?;
     native.set("end", Func::from(host::end))?;
-    native.set("abort", Func::from(|id: u32, text: Text| host::abort(id, &text.0)))?;
+    native.set(
+        "abort",
+        Func::from(|id: u32, text: Text| host::abort(id, &text.0)),
+    )?;
     let of = Rc::clone(shared);
     let done = move |id: u32| {
         of.requests.borrow_mut().remove(id);
@@ -142,7 +154,10 @@ fn respond<'js>(
     let fields = (0..headers.len())
         .map(|place| Ok(byte_chars(&headers.get::<Text>(place)?.0)))
         .collect::<rquickjs::Result<Vec<_>>>()?;
-    let headers = fields.chunks_exact(2).map(|pair| (&*pair[0], &*pair[1])).collect();
+    let headers = fields
+        .chunks_exact(2)
+        .map(|pair| (&*pair[0], &*pair[1]))
+        .collect();
     let head = encode(&Answer { status, headers });
     let flags = u32::from(streaming) * flags::STREAMING + u32::from(done) * flags::DONE;
     if let Some(text) = body.as_string() {
@@ -157,7 +172,9 @@ fn respond<'js>(
 
 /// The bytes of a byte string. A header with other characters was refused by `Headers`.
 fn byte_chars(text: &str) -> Vec<u8> {
-    text.chars().map(|char| u8::try_from(u32::from(char)).unwrap_or(b'?')).collect()
+    text.chars()
+        .map(|char| u8::try_from(u32::from(char)).unwrap_or(b'?'))
+        .collect()
 }
 
 pub(crate) fn bytes_of<'a>(bytes: &'a TypedArray<'_, u8>) -> &'a [u8] {
@@ -224,9 +241,8 @@ fn lossy(string: &rquickjs::String<'_>) -> String {
         .get::<_, Object<'_>>("String")
         .and_then(|class| class.get::<_, Object<'_>>("prototype"))
         .and_then(|prototype| prototype.get::<_, rquickjs::Function<'_>>("toWellFormed"));
-    let well_formed = method.and_then(|method| {
-        method.call::<_, String>((rquickjs::function::This(string.clone()),))
-    });
+    let well_formed = method
+        .and_then(|method| method.call::<_, String>((rquickjs::function::This(string.clone()),)));
     well_formed.unwrap_or_default()
 }
 

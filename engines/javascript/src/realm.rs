@@ -13,7 +13,7 @@ use crate::{host, native};
 
 /// What QuickJS may use of the stack of the module, so that a recursion without end becomes an
 /// exception before the stack is at its end.
-const STACK_BYTES: usize = 192 << 10;
+const STACK_BYTES: usize = 512 << 10;
 
 /// How far the virtual clock goes while a script is evaluated.
 const EVALUATION_MS_MAX: f64 = 10_000.0;
@@ -41,6 +41,10 @@ pub(crate) struct Shared {
     /// When the next timer is due, on the clock of [`Shared::elapsed`].
     pub(crate) wake: Cell<Wake>,
     rejections: RefCell<Vec<Rejection>>,
+    /// Rejected promises that the script was told of.
+    reported: RefCell<Vec<Persistent<Value<'static>>>>,
+    /// Those of them that somebody has handled after all.
+    handled_late: RefCell<Vec<Persistent<Value<'static>>>>,
 }
 
 /// A time in milliseconds; never, at first.
@@ -90,6 +94,16 @@ impl Shared {
         }
     }
 
+    /// Notes that the script was told of a rejected promise; the oldest are forgotten.
+    fn remember(&self, promise: Persistent<Value<'static>>) {
+        const REMEMBERED_MAX: usize = 64;
+        let mut reported = self.reported.borrow_mut();
+        if reported.len() == REMEMBERED_MAX {
+            reported.remove(0);
+        }
+        reported.push(promise);
+    }
+
     fn until_wake(&self) -> f64 {
         let Wake(wake) = self.wake.get();
         match wake.is_finite() {
@@ -123,12 +137,17 @@ impl Realm {
                 Persistent::save(&ctx, dispatch),
             ))
         })?;
-        Ok(Self {
+        let realm = Self {
             runtime,
             context,
             hooks,
             shared,
-        })
+        };
+        realm
+            .context
+            .with(|ctx| realm.call::<_, Value<'_>>(&ctx, "warm", ()).map(drop))?;
+        realm.run_jobs();
+        Ok(realm)
     }
 
     /// Evaluates a script; false after the host has been told why it is no worker.
@@ -137,7 +156,7 @@ impl Realm {
             Ok(script) => match self.evaluate(&script) {
                 Ok(()) => {
                     self.runtime.run_gc();
-                    crate::heap::clear_free();
+                    crate::heap::settle();
                     self.shared.evaluated.set(true);
                     return true;
                 }
@@ -250,14 +269,23 @@ impl Realm {
     /// were any.
     fn report_rejections(&self) -> bool {
         let rejections = self.shared.rejections.take();
-        if rejections.is_empty() {
+        let handled = self.shared.handled_late.take();
+        if rejections.is_empty() && handled.is_empty() {
             return false;
         }
         self.context.with(|ctx| {
-            for (_, reason) in rejections {
-                let called = reason
+            for promise in handled {
+                let called = promise
                     .restore(&ctx)
-                    .and_then(|reason| self.call(&ctx, "unhandledRejection", (reason,)));
+                    .and_then(|promise| self.call(&ctx, "rejectionHandled", (promise,)));
+                self.settle(&ctx, called);
+            }
+            for (promise, reason) in rejections {
+                self.shared.remember(promise.clone());
+                let called = promise.restore(&ctx).and_then(|promise| {
+                    let reason = reason.restore(&ctx)?;
+                    self.call(&ctx, "unhandledRejection", (reason, promise))
+                });
                 self.settle(&ctx, called);
             }
         });
@@ -275,8 +303,7 @@ impl Realm {
         self.context.with(|ctx| {
             let failed = |_| self.refusal(&ctx, ctx.catch());
             let handler = outcome.default_export(&ctx).map_err(failed)?;
-            let refused: Option<String> =
-                self.call(&ctx, "adopt", (handler,)).map_err(failed)?;
+            let refused: Option<String> = self.call(&ctx, "adopt", (handler,)).map_err(failed)?;
             match refused {
                 Some(message) => Err(Refusal {
                     message: message.into(),
@@ -329,7 +356,9 @@ impl Realm {
             if wake > EVALUATION_MS_MAX {
                 return Err(never_settles());
             }
-            self.shared.virtual_ms.set(wake.max(self.shared.virtual_ms.get()));
+            self.shared
+                .virtual_ms
+                .set(wake.max(self.shared.virtual_ms.get()));
             self.context.with(|ctx| {
                 let called = self.call::<_, Value<'_>>(&ctx, "runTimers", ());
                 self.settle(&ctx, called.map(drop));
@@ -369,12 +398,22 @@ fn track_rejections(shared: &Rc<Shared>) -> RejectionTracker {
             return;
         };
         let mut rejections = shared.rejections.borrow_mut();
+        let is_it = |of: &Persistent<Value<'static>>| {
+            of.clone()
+                .restore(&ctx)
+                .is_ok_and(|rejected| rejected == promise)
+        };
         match is_handled {
-            true => rejections.retain(|(of, _)| {
-                !of.clone()
-                    .restore(&ctx)
-                    .is_ok_and(|rejected| rejected == promise)
-            }),
+            true => {
+                rejections.retain(|(of, _)| !is_it(of));
+                let mut reported = shared.reported.borrow_mut();
+                if let Some(place) = reported.iter().position(is_it) {
+                    shared
+                        .handled_late
+                        .borrow_mut()
+                        .push(reported.swap_remove(place));
+                }
+            }
             false => rejections.push((
                 Persistent::save(&ctx, promise),
                 Persistent::save(&ctx, reason),

@@ -115,7 +115,10 @@ impl Drop for BodySender {
 
 impl BodyStream {
     /// The next piece, once it is there; `None` at the end.
-    pub fn poll_piece(&self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyAborted>>> {
+    pub fn poll_piece(
+        &self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyAborted>>> {
         let mut queue = lock(&self.0.queue);
         let Some(piece) = queue.pieces.pop_front() else {
             if queue.aborted {

@@ -135,7 +135,11 @@ pub(crate) fn image_of(memory: &[u8]) -> Vec<u8> {
         }
         let bytes = &memory[first * PAGE..(end * PAGE).min(memory.len())];
         let offset = u32::try_from(first * PAGE).unwrap_or(u32::MAX);
-        data.active(0, &ConstExpr::i32_const(offset.cast_signed()), bytes.iter().copied());
+        data.active(
+            0,
+            &ConstExpr::i32_const(offset.cast_signed()),
+            bytes.iter().copied(),
+        );
     }
     module.section(&data);
     module.finish()
@@ -179,7 +183,10 @@ mod tests {
             assert!(error.contains(want), "{error}");
         }
         check("(module)", "import its memory");
-        check(r#"(module (import "env" "memory" (memory 1)))"#, "global variables");
+        check(
+            r#"(module (import "env" "memory" (memory 1)))"#,
+            "global variables",
+        );
         check(
             r#"(module (import "env" "memory" (memory 1)) (global (mut i32) (i32.const 1))
                 (global (mut i64) (i64.const 1)))"#,

@@ -1,17 +1,14 @@
-//! What the engine imports: the functions of `script-abi`, and the little of WASI that the
-//! libraries in it are linked to.
+//! What the engine imports: the functions of `script-abi`, and the one of WASI that Rust's
+//! standard library in it is linked to.
 
 use bytes::Bytes;
 use script_abi::{Failure, IMPORT_MODULE, Level};
 use wasmtime::{Caller, Engine, Linker, Memory, bail, format_err};
 
-use super::state::{Clock, ScriptState, parse_script_answer};
+use super::state::{ScriptState, parse_script_answer};
 use crate::stdio::LogLevel;
 
 const WASI: &str = "wasi_snapshot_preview1";
-
-/// "Bad file descriptor" of WASI.
-const EBADF: i32 = 8;
 
 type Host<'a> = Caller<'a, ScriptState>;
 
@@ -30,15 +27,27 @@ fn add_requests(linker: &mut Linker<ScriptState>) -> wasmtime::Result<()> {
         let input = std::mem::take(&mut host.data_mut().input);
         write(&mut host, to, &input)
     })?;
-    linker.func_wrap(IMPORT_MODULE, "body", |mut host: Host<'_>, id: u32, to: u32| {
-        let body = host.data_mut().request(id).map(|request| request.body.clone());
-        write(&mut host, to, &body.unwrap_or_default())
-    })?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "body",
+        |mut host: Host<'_>, id: u32, to: u32| {
+            let body = host
+                .data_mut()
+                .request(id)
+                .map(|request| request.body.clone());
+            write(&mut host, to, &body.unwrap_or_default())
+        },
+    )?;
     linker.func_wrap(
         IMPORT_MODULE,
         "variable",
         |mut host: Host<'_>, index: u32, to: u32, room: u32| -> wasmtime::Result<u32> {
-            let value = host.data().variables.get(index as usize).cloned().unwrap_or_default();
+            let value = host
+                .data()
+                .variables
+                .get(index as usize)
+                .cloned()
+                .unwrap_or_default();
             let length = u32::try_from(value.len())?;
             if length <= room {
                 write(&mut host, to, value.as_bytes())?;
@@ -53,7 +62,13 @@ fn add_answers(linker: &mut Linker<ScriptState>) -> wasmtime::Result<()> {
     linker.func_wrap(
         IMPORT_MODULE,
         "respond",
-        |mut host: Host<'_>, id: u32, head: u32, head_length: u32, at: u32, length: u32, bits: u32| {
+        |mut host: Host<'_>,
+         id: u32,
+         head: u32,
+         head_length: u32,
+         at: u32,
+         length: u32,
+         bits: u32| {
             let body = bytes(&mut host, at, length)?;
             let head = parse_script_answer(read(&mut host, head, head_length)?.0);
             host.data_mut().respond(id, head, body, bits);
@@ -95,11 +110,15 @@ fn add_answers(linker: &mut Linker<ScriptState>) -> wasmtime::Result<()> {
             wasmtime::Result::Ok(())
         },
     )?;
-    linker.func_wrap(IMPORT_MODULE, "refuse", |mut host: Host<'_>, at: u32, length: u32| {
-        let refusal = read(&mut host, at, length)?.0.to_vec();
-        host.data_mut().refusal = Some(refusal);
-        wasmtime::Result::Ok(())
-    })?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "refuse",
+        |mut host: Host<'_>, at: u32, length: u32| {
+            let refusal = read(&mut host, at, length)?.0.to_vec();
+            host.data_mut().refusal = Some(refusal);
+            wasmtime::Result::Ok(())
+        },
+    )?;
     Ok(())
 }
 
@@ -114,13 +133,16 @@ fn add_surroundings(linker: &mut Linker<ScriptState>) -> wasmtime::Result<()> {
         },
     )?;
     linker.func_wrap(IMPORT_MODULE, "now", |host: Host<'_>| {
-        // Milliseconds have fractions, and a double has room for both until the year 2255.
-        host.data().clock.now() as f64 / 1e6
+        host.data().clock.now()
     })?;
-    linker.func_wrap(IMPORT_MODULE, "elapsed", |host: Host<'_>| host.data().clock.elapsed())?;
-    linker.func_wrap(IMPORT_MODULE, "random", |mut host: Host<'_>, to: u32, length: u32| {
-        random(&mut host, to, length)
+    linker.func_wrap(IMPORT_MODULE, "elapsed", |host: Host<'_>| {
+        host.data().clock.elapsed()
     })?;
+    linker.func_wrap(
+        IMPORT_MODULE,
+        "random",
+        |mut host: Host<'_>, to: u32, length: u32| random(&mut host, to, length),
+    )?;
     Ok(())
 }
 
@@ -133,62 +155,19 @@ fn log_level(number: u32) -> LogLevel {
     }
 }
 
-/// The C and Rust libraries in the engine are linked to these. Files there are none, but for the
-/// message of a panic.
+/// Rust's standard library in the engine is linked to this.
 fn add_wasi(linker: &mut Linker<ScriptState>) -> wasmtime::Result<()> {
-    linker.func_wrap(WASI, "random_get", |mut host: Host<'_>, to: u32, length: u32| {
-        random(&mut host, to, length).map(|()| 0_i32)
-    })?;
     linker.func_wrap(
         WASI,
-        "clock_time_get",
-        |mut host: Host<'_>, id: u32, _precision: u64, to: u32| {
-            let clock = host.data().clock;
-            // 0 is the wall clock; the others only ever move on.
-            let nanoseconds = match id {
-                0 => clock.now(),
-                _ => (clock.elapsed() * 1e6) as u64,
-            };
-            write(&mut host, to, &nanoseconds.to_le_bytes()).map(|()| 0_i32)
-        },
+        "random_get",
+        |mut host: Host<'_>, to: u32, length: u32| random(&mut host, to, length).map(|()| 0_i32),
     )?;
-    linker.func_wrap(WASI, "environ_sizes_get", |mut host: Host<'_>, count: u32, size: u32| {
-        write(&mut host, count, &[0; 4])?;
-        write(&mut host, size, &[0; 4]).map(|()| 0_i32)
-    })?;
-    linker.func_wrap(WASI, "environ_get", |_: u32, _: u32| 0_i32)?;
-    linker.func_wrap(WASI, "fd_close", |_: u32| EBADF)?;
-    linker.func_wrap(WASI, "fd_fdstat_get", |_: u32, _: u32| EBADF)?;
-    linker.func_wrap(WASI, "fd_seek", |_: u32, _: i64, _: u32, _: u32| EBADF)?;
-    linker.func_wrap(WASI, "fd_write", write_to_log)?;
-    linker.func_wrap(WASI, "proc_exit", |code: i32| -> wasmtime::Result<()> {
-        Err(format_err!("the engine ended itself with code {code}"))
-    })?;
     Ok(())
-}
-
-fn write_to_log(
-    mut host: Host<'_>,
-    _file: u32,
-    pieces: u32,
-    count: u32,
-    written: u32,
-) -> wasmtime::Result<i32> {
-    let number = |bytes: &[u8]| bytes.try_into().map(u32::from_le_bytes).unwrap_or_default();
-    let mut total = 0_u32;
-    for piece in 0..count.min(64) {
-        let (pair, _) = read(&mut host, pieces.saturating_add(piece * 8), 8)?;
-        let (at, length) = (number(&pair[..4]), number(&pair[4..]));
-        let (line, state) = read(&mut host, at, length)?;
-        state.log.push(line);
-        total = total.saturating_add(length);
-    }
-    write(&mut host, written, &total.to_le_bytes()).map(|()| 0)
 }
 
 /// Random bytes; zeros while a script is evaluated, so that the same script gives the same image.
 fn random(host: &mut Host<'_>, to: u32, length: u32) -> wasmtime::Result<()> {
-    let is_frozen = matches!(host.data().clock, Clock::Frozen);
+    let is_frozen = host.data().clock.is_frozen();
     let memory = memory(host)?;
     let bytes = range(to, length).and_then(|range| memory.data_mut(&mut *host).get_mut(range));
     let Some(bytes) = bytes else {
@@ -202,7 +181,9 @@ fn random(host: &mut Host<'_>, to: u32, length: u32) -> wasmtime::Result<()> {
 }
 
 fn memory(host: &Host<'_>) -> wasmtime::Result<Memory> {
-    host.data().memory.ok_or_else(|| format_err!("the engine has no memory yet"))
+    host.data()
+        .memory
+        .ok_or_else(|| format_err!("the engine has no memory yet"))
 }
 
 fn range(at: u32, length: u32) -> Option<std::ops::Range<usize>> {

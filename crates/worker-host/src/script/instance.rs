@@ -6,7 +6,7 @@ use std::time::Instant;
 use script_abi::Event;
 use wasmtime::{
     Engine, Extern, ExternType, Instance as WasmInstance, InstancePre, Linker, Memory, Module,
-    Store, TypedFunc, format_err,
+    ModuleExport, Store, TypedFunc, format_err,
 };
 
 use super::body::Signals;
@@ -27,15 +27,11 @@ pub struct ScriptEngine(Arc<LoadedEngine>);
 pub(crate) struct LoadedEngine {
     module: Module,
     linker: Linker<ScriptState>,
-    imports: Vec<Import>,
-}
-
-/// What stands at a place of the engine's list of imports.
-enum Import {
-    /// The memory of the image.
-    Memory,
-    /// A function, by its names.
-    Function(String, String),
+    /// For each import of the module its place in what the linker lists, whose order is always the
+    /// same; `None` is the memory. Looking names up for every instance takes longer.
+    imports: Vec<Option<usize>>,
+    request: ModuleExport,
+    resume: ModuleExport,
 }
 
 impl ScriptEngine {
@@ -49,15 +45,40 @@ impl ScriptEngine {
 
     pub(crate) fn of_module(module: Module) -> wasmtime::Result<Self> {
         let linker = engine_linker(module.engine())?;
-        let imports = module.imports().map(|import| match import.ty() {
-            ExternType::Memory(_) => Import::Memory,
-            _ => Import::Function(import.module().to_owned(), import.name().to_owned()),
-        });
-        let imports = imports.collect();
+        let mut store = Store::new(module.engine(), ScriptState::unused());
+        let listed: Vec<(&str, &str)> = linker
+            .iter(&mut store)
+            .map(|(module, name, _)| (module, name))
+            .collect();
+        let place = |import: wasmtime::ImportType<'_>| match import.ty() {
+            ExternType::Memory(_) => Ok(None),
+            _ => {
+                let names = (import.module(), import.name());
+                let place = listed.iter().position(|listed| *listed == names);
+                place.map(Some).ok_or_else(|| {
+                    format_err!(
+                        "the engine imports {}::{}, which is not there",
+                        names.0,
+                        names.1
+                    )
+                })
+            }
+        };
+        let imports = module
+            .imports()
+            .map(place)
+            .collect::<wasmtime::Result<_>>()?;
+        let export = |name: &str| {
+            let index = module.get_export_index(name);
+            index.ok_or_else(|| format_err!("the engine does not export {name}"))
+        };
+        let (request, resume) = (export("request")?, export("resume")?);
         Ok(Self(Arc::new(LoadedEngine {
             module,
             linker,
             imports,
+            request,
+            resume,
         })))
     }
 
@@ -79,7 +100,11 @@ impl ScriptProgram {
         image: &Module,
         settings: &WorkerSettings,
     ) -> wasmtime::Result<Self> {
-        let variables = settings.vars.iter().map(|(_, value)| value.clone()).collect();
+        let variables = settings
+            .vars
+            .iter()
+            .map(|(_, value)| value.clone())
+            .collect();
         Ok(Self {
             engine: engine.clone(),
             // It imports nothing.
@@ -93,8 +118,10 @@ impl ScriptProgram {
 pub(crate) struct Instance {
     pub(crate) store: Store<ScriptState>,
     pub(crate) exports: WasmInstance,
+    engine: ScriptEngine,
     request: TypedFunc<(u32, u32), f64>,
-    resume: TypedFunc<(u32, u32), f64>,
+    /// Looked up when there is something to wait for: mostly there is not.
+    resume: Option<TypedFunc<(u32, u32), f64>>,
 }
 
 impl Instance {
@@ -135,8 +162,9 @@ impl Instance {
         let imports = imports(engine, &mut store, memory)?;
         let exports = WasmInstance::new_async(&mut store, &engine.0.module, &imports).await?;
         Ok(Self {
-            request: exports.get_typed_func(&mut store, "request")?,
-            resume: exports.get_typed_func(&mut store, "resume")?,
+            request: function(&exports, &mut store, &engine.0.request)?,
+            resume: None,
+            engine: engine.clone(),
             exports,
             store,
         })
@@ -153,8 +181,15 @@ impl Instance {
 
     /// Goes on after an event; gives the milliseconds until a timer is due.
     pub(crate) async fn resume(&mut self, event: Event, id: u32) -> wasmtime::Result<f64> {
+        let resume = match &self.resume {
+            Some(resume) => resume,
+            None => {
+                let found = function(&self.exports, &mut self.store, &self.engine.0.resume)?;
+                self.resume.insert(found)
+            }
+        };
         self.store.set_epoch_deadline(1);
-        self.resume.call_async(&mut self.store, (event as u32, id)).await
+        resume.call_async(&mut self.store, (event as u32, id)).await
     }
 }
 
@@ -174,12 +209,29 @@ fn imports(
     let LoadedEngine {
         linker, imports, ..
     } = &*engine.0;
-    let mut externs = Vec::with_capacity(imports.len());
-    for import in imports {
-        externs.push(match import {
-            Import::Memory => memory.into(),
-            Import::Function(module, name) => linker.get(&mut *store, module, name)?,
-        });
-    }
-    Ok(externs)
+    let listed: Vec<Extern> = linker
+        .iter(store)
+        .map(|(_, _, function)| function)
+        .collect();
+    let import = |place: &Option<usize>| match place {
+        None => Ok(memory.into()),
+        Some(place) => {
+            let function = listed.get(*place).cloned();
+            function.ok_or_else(|| format_err!("the list of imports has changed"))
+        }
+    };
+    imports.iter().map(import).collect()
+}
+
+fn function(
+    exports: &WasmInstance,
+    store: &mut Store<ScriptState>,
+    export: &ModuleExport,
+) -> wasmtime::Result<TypedFunc<(u32, u32), f64>> {
+    let function = exports
+        .get_module_export(&mut *store, export)
+        .and_then(Extern::into_func);
+    function
+        .ok_or_else(|| format_err!("the engine exports no such function"))?
+        .typed(store)
 }

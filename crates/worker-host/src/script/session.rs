@@ -200,7 +200,9 @@ impl Session {
                     Err(error) => return (Err(open), Err(error)),
                 },
             };
-            instance.store.data_mut().requests.push(open);
+            let state = instance.store.data_mut();
+            state.requests.push(open);
+            state.meter.begin_request();
             let left = instance.request(id, head).await;
             (Ok(instance), left)
         })
@@ -270,9 +272,15 @@ impl Session {
     fn log_cut_off(&self) {
         let now = Instant::now();
         let settings = &self.worker.0.settings;
-        if self.open.iter().any(|open| open.is_answered && open.deadline <= now) {
+        if self
+            .open
+            .iter()
+            .any(|open| open.is_answered && open.deadline <= now)
+        {
             let limit = settings.limits.time;
-            let line = format!("what it did after its answer took longer than its limit `time` of {limit}");
+            let line = format!(
+                "what it did after its answer took longer than its limit `time` of {limit}"
+            );
             (settings.log)(LogLevel::Error, &line);
         }
     }
@@ -367,7 +375,10 @@ impl Session {
     /// Whether nothing can make the script go on: no timer, nobody who reads, no other request.
     fn is_stuck(&self, instance: &mut Instance) -> bool {
         let waits_for_reader = |request: &OpenRequest| {
-            request.sender.as_ref().is_some_and(|sender| sender.is_full())
+            request
+                .sender
+                .as_ref()
+                .is_some_and(|sender| sender.is_full())
         };
         self.inbox.is_none()
             && self.wake.is_none()
@@ -397,8 +408,12 @@ impl Session {
         self.log_cut_off();
         let now = Instant::now();
         let limit = self.worker.0.settings.limits.time;
-        let expired: Vec<u32> =
-            self.open.iter().filter(|open| open.deadline <= now).map(|open| open.id).collect();
+        let expired: Vec<u32> = self
+            .open
+            .iter()
+            .filter(|open| open.deadline <= now)
+            .map(|open| open.id)
+            .collect();
         let requests = std::mem::take(&mut instance.store.data_mut().requests);
         for request in requests {
             match expired.contains(&request.id) {
@@ -461,8 +476,14 @@ async fn new_instance(worker: &Worker, signals: Arc<Signals>) -> wasmtime::Resul
 
 fn encode_head(request: &WorkerRequest) -> Vec<u8> {
     let url = format!("{}{}", request.origin, request.url);
-    let headers = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let params = request.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let headers = request
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let params = request
+        .params
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
     encode(&script_abi::Request {
         method: request.method.as_str(),
         url: &url,

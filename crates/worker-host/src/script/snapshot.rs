@@ -43,7 +43,9 @@ pub enum SnapshotError {
     #[error("{}", .0.message)]
     Refused(Refusal<'static>),
     /// Its top level does not come to an end.
-    #[error("its top level runs for longer than {EVALUATION_MAX}; do the work when a request comes")]
+    #[error(
+        "its top level runs for longer than {EVALUATION_MAX}; do the work when a request comes"
+    )]
     TooLong,
     /// It wants too much.
     #[error("its top level asked for {asked} of memory; its limit `memory` is {limit}")]
@@ -114,7 +116,9 @@ impl ScriptCompiler {
             stack_top: parts.stack_top,
             needs: compiled.needs,
             ticker: Ticker::new(engine),
-            runtime: tokio::runtime::Builder::new_current_thread().enable_time().build()?,
+            runtime: tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()?,
         })
     }
 
@@ -210,7 +214,9 @@ impl ScriptCompiler {
             (Err(_), Some(asked)) => return Err(SnapshotError::OutOfMemory { limit, asked }),
             (Err(error), None) => return Err(failed(error)),
         }
-        let memory = state.memory.ok_or_else(|| failed(format_err!("it has no memory")))?;
+        let memory = state
+            .memory
+            .ok_or_else(|| failed(format_err!("it has no memory")))?;
         let mut memory = memory.data(&instance.store).to_vec();
         // What lies there is left over from calls that have returned.
         memory[..self.stack_top].fill(0);

@@ -14,7 +14,7 @@ use super::body::{BodySender, Signals, body_stream};
 use crate::call::CallError;
 use crate::meter::MemoryMeter;
 use crate::protocol::{BadResponse, FIELDS_MAX, WorkerBody, WorkerResponse};
-use crate::stdio::Log;
+use crate::stdio::{Log, LogLine};
 
 /// Where an answer goes.
 pub(crate) type Reply = oneshot::Sender<Result<WorkerResponse, CallError>>;
@@ -48,19 +48,30 @@ pub(crate) struct OpenRequest {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Clock {
     /// It stands still while a script is evaluated: the same script gives the same image.
+    #[cfg(feature = "compile")]
     Frozen,
     /// The host's; the instance began then.
     Running(Instant),
 }
 
 impl Clock {
-    /// Nanoseconds since 1970.
-    pub(crate) fn now(self) -> u64 {
+    /// Whether the script is being evaluated.
+    pub(crate) fn is_frozen(self) -> bool {
         match self {
-            Self::Frozen => 0,
+            #[cfg(feature = "compile")]
+            Self::Frozen => true,
+            Self::Running(_) => false,
+        }
+    }
+
+    /// Milliseconds since 1970.
+    pub(crate) fn now(self) -> f64 {
+        match self {
+            #[cfg(feature = "compile")]
+            Self::Frozen => 0.0,
             Self::Running(_) => {
                 let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-                since.map_or(0, |since| u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+                since.map_or(0.0, |since| since.as_secs_f64() * 1000.0)
             }
         }
     }
@@ -68,6 +79,7 @@ impl Clock {
     /// Milliseconds since the instance began.
     pub(crate) fn elapsed(self) -> f64 {
         match self {
+            #[cfg(feature = "compile")]
             Self::Frozen => 0.0,
             Self::Running(begin) => begin.elapsed().as_secs_f64() * 1000.0,
         }
@@ -75,6 +87,23 @@ impl Clock {
 }
 
 impl ScriptState {
+    /// For a store in which nothing runs.
+    pub(crate) fn unused() -> Self {
+        let log: LogLine = Arc::new(|_, _| {});
+        Self {
+            meter: MemoryMeter::new(ByteSize(0), 0),
+            memory: None,
+            input: Vec::new(),
+            requests: Vec::new(),
+            clock: Clock::Running(Instant::now()),
+            variables: Arc::default(),
+            log: Log::new(log),
+            signals: Arc::default(),
+            response_body: ByteSize(0),
+            refusal: None,
+        }
+    }
+
     pub(crate) fn request(&mut self, id: u32) -> Option<&mut OpenRequest> {
         self.requests.iter_mut().find(|request| request.id == id)
     }
@@ -107,7 +136,11 @@ impl ScriptState {
                     WorkerBody::Stream(stream)
                 }
             };
-            Ok(WorkerResponse { status, headers, body })
+            Ok(WorkerResponse {
+                status,
+                headers,
+                body,
+            })
         });
         if let Some(reply) = request.reply.take() {
             // Nobody may be waiting any more.
@@ -132,7 +165,8 @@ impl ScriptState {
     pub(crate) fn abort(&mut self, id: u32, reason: &str) {
         let sender = self.request(id).and_then(|request| request.sender.take());
         if sender.is_some() {
-            self.log.error(&format!("the body of the answer broke off: {reason}"));
+            self.log
+                .error(&format!("the body of the answer broke off: {reason}"));
         }
     }
 

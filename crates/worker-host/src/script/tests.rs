@@ -9,7 +9,12 @@ use limits::{TimeSpan, WorkerLimits};
 use script_abi::{Answer, encode, flags};
 use wasmtime::Module;
 
+use super::instance::Instance;
+use super::state::OpenRequest;
 use super::{ScriptEngine, ScriptProgram};
+use crate::compile::Compiler;
+use crate::engine::Cpu;
+use crate::native_code::module_of_compiled;
 use crate::protocol::{WorkerBody, WorkerRequest, WorkerResponse};
 use crate::worker::{Host, Program, Worker, WorkerSettings};
 use crate::{CallError, PoolSize};
@@ -87,7 +92,10 @@ fn guest(request: &str, resume: &str, reuse: u32) -> Guest {
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_time()
+        .build()
+        .unwrap();
     runtime.block_on(future)
 }
 
@@ -151,16 +159,23 @@ fn a_place_outside_memory_is_a_trap_whatever_it_was_for() {
         let guest = guest(&format!("{instructions} {NEVER}"), NEVER, 1);
         block_on(async {
             let error = call(&guest).await.unwrap_err();
-            assert!(matches!(&error, CallError::Trap { .. }), "{instructions}: {error}");
+            assert!(
+                matches!(&error, CallError::Trap { .. }),
+                "{instructions}: {error}"
+            );
             assert!(error.to_string().contains("outside its memory"), "{error}");
         });
     }
     let far = "(i32.const 65530) (i32.const 100)";
     let negative = "(i32.const -1) (i32.const -1)";
     for place in [far, negative] {
-        check(&format!("(call $respond (local.get $id) {place} {place} (i32.const 0))"));
+        check(&format!(
+            "(call $respond (local.get $id) {place} {place} (i32.const 0))"
+        ));
         check(&format!("(drop (call $chunk (local.get $id) {place}))"));
-        check(&format!("(call $fail (local.get $id) (i32.const 0) {place})"));
+        check(&format!(
+            "(call $fail (local.get $id) (i32.const 0) {place})"
+        ));
         check(&format!("(call $log (i32.const 0) {place})"));
         check(&format!("(call $random {place})"));
     }
@@ -186,11 +201,16 @@ fn requests_that_are_not_there_are_nobodys() {
         (call $fail (i32.const 99) (i32.const 7) (i32.const 0) (i32.const 5))
         (call $body (i32.const 99) (i32.const 0))";
     // A second answer, and a failure after it, change nothing.
-    let twice = format!("{0} {0} (call $fail (local.get $id) (i32.const 0) (i32.const 0) (i32.const 5))",
-        respond(flags::DONE));
+    let twice = format!(
+        "{0} {0} (call $fail (local.get $id) (i32.const 0) (i32.const 0) (i32.const 5))",
+        respond(flags::DONE)
+    );
     let guest = guest(&format!("{others} {twice} {NEVER}"), NEVER, 1);
     block_on(async {
-        assert_eq!(body_of(call(&guest).await.unwrap()).await.unwrap(), b"hello");
+        assert_eq!(
+            body_of(call(&guest).await.unwrap()).await.unwrap(),
+            b"hello"
+        );
     });
 }
 
@@ -200,9 +220,16 @@ fn a_failure_has_the_words_of_the_guest() {
         format!("(call $fail (local.get $id) (i32.const {kind}) (i32.const 0) (i32.const 5))")
     };
     block_on(async {
-        let error = call(&guest(&format!("{} {NEVER}", fail(0)), NEVER, 1)).await.unwrap_err();
-        assert!(matches!(&error, CallError::Exception { text } if text == "hello"), "{error}");
-        let error = call(&guest(&format!("{} {NEVER}", fail(1)), NEVER, 1)).await.unwrap_err();
+        let error = call(&guest(&format!("{} {NEVER}", fail(0)), NEVER, 1))
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(&error, CallError::Exception { text } if text == "hello"),
+            "{error}"
+        );
+        let error = call(&guest(&format!("{} {NEVER}", fail(1)), NEVER, 1))
+            .await
+            .unwrap_err();
         assert!(matches!(error, CallError::BadResponse(_)), "{error}");
     });
 }
@@ -222,7 +249,10 @@ fn a_guest_that_never_ends_is_stopped_by_the_clock() {
         let guest = guest(request, resume, reuse);
         block_on(async {
             let error = call(&guest).await.unwrap_err();
-            assert!(matches!(error, CallError::Timeout { waiting: false, .. }), "{error}");
+            assert!(
+                matches!(error, CallError::Timeout { waiting: false, .. }),
+                "{error}"
+            );
         });
     }
     let endless = "(loop (br 0)) (unreachable)";
@@ -238,7 +268,10 @@ fn a_guest_that_never_ends_is_stopped_by_the_clock() {
 fn a_stream_that_is_never_ended_breaks_off_and_is_logged() {
     let guest = guest(&format!("{} {NEVER}", respond(flags::STREAMING)), NEVER, 1);
     block_on(async {
-        assert_eq!(body_of(call(&guest).await.unwrap()).await, Err(b"hello".to_vec()));
+        assert_eq!(
+            body_of(call(&guest).await.unwrap()).await,
+            Err(b"hello".to_vec())
+        );
     });
     let log = guest.log.lock().unwrap().join("\n");
     assert!(log.contains("never happen"), "{log}");
@@ -249,7 +282,10 @@ fn a_trap_in_a_shared_instance_ends_its_requests_and_the_next_gets_another() {
     // Answers the first request after a timer; traps at the second.
     let request = r#"(if (i32.eq (local.get $id) (i32.const 2)) (then unreachable))
         (f64.const 20)"#;
-    let resume = format!("(local.set $id (i32.const 1)) {} {NEVER}", respond(flags::DONE));
+    let resume = format!(
+        "(local.set $id (i32.const 1)) {} {NEVER}",
+        respond(flags::DONE)
+    );
     let guest = guest(request, &resume, 100);
     block_on(async {
         let response = call(&guest).await.unwrap();
@@ -257,5 +293,107 @@ fn a_trap_in_a_shared_instance_ends_its_requests_and_the_next_gets_another() {
         let error = call(&guest).await.unwrap_err();
         assert!(matches!(error, CallError::Trap { .. }), "{error}");
         assert!(call(&guest).await.is_ok());
+    });
+}
+
+/// A script in the real engine, as an app loads it.
+fn script(source: &str) -> (Arc<Host>, WorkerSettings, ScriptProgram) {
+    let wasm = include_bytes!("../../../../engines/javascript/javascript.wasm");
+    let compiler = Compiler::new(Cpu::Native).unwrap();
+    let code = compiler.compile_script_engine(wasm).unwrap();
+    let scripts = compiler.script_compiler(wasm, &code).unwrap();
+    let module = script_abi::Module {
+        name: "a.js".into(),
+        kind: script_abi::ModuleKind::Esm,
+        source: source.into(),
+        imports: Vec::new(),
+        mappings: Vec::new(),
+    };
+    let script = script_abi::Script {
+        modules: vec![module],
+        variables: Vec::new(),
+        body_text: false,
+    };
+    let limits = WorkerLimits::default();
+    let image = scripts
+        .snapshot(&script, limits.memory, Arc::new(|_, _| {}))
+        .unwrap();
+    let pool = PoolSize {
+        calls: 2,
+        memories: 1,
+        memory_bytes: limits.memory.0,
+        tables: 1,
+        table_elements: 20_000,
+        core_instances: 2,
+    };
+    let host = Host::new(&pool).unwrap();
+    let settings = WorkerSettings {
+        vars: Vec::new(),
+        limits,
+        concurrency: 1,
+        reuse: 1,
+        log: Arc::new(|_, _| {}),
+    };
+    let load = |compiled| module_of_compiled(host.engine(), compiled).unwrap();
+    let engine = ScriptEngine::of_module(load(&code)).unwrap();
+    let program = ScriptProgram::new(&engine, &load(&image), &settings).unwrap();
+    (host, settings, program)
+}
+
+/// How many pages the kernel has made for the memory of an instance, since it wrote to them.
+fn written_pages(instance: &Instance) -> usize {
+    let memory = instance.store.data().memory.unwrap().data(&instance.store);
+    let range = memory.as_ptr().addr()..memory.as_ptr().addr() + memory.len();
+    let smaps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let (mut is_inside, mut kib) = (false, 0);
+    for line in smaps.lines() {
+        let begin = line
+            .split_once('-')
+            .and_then(|(at, _)| usize::from_str_radix(at, 16).ok());
+        if let Some(begin) = begin {
+            is_inside = range.contains(&begin);
+        }
+        if let (true, Some(rest)) = (is_inside, line.strip_prefix("Anonymous:")) {
+            kib += rest
+                .trim()
+                .trim_end_matches(" kB")
+                .parse::<usize>()
+                .unwrap();
+        }
+    }
+    kib / 4
+}
+
+/// A page that is written to is copied for the request, and restored after it: how many there are
+/// is much of what a fresh instance costs.
+#[test]
+fn a_request_writes_to_few_pages() {
+    let source = "export default { fetch() { return new Response('Hello from JS'); } };";
+    let (host, settings, program) = script(source);
+    block_on(async {
+        let _ticking = host.ticker.start();
+        let instance = Instance::new(&program, &settings, 20_000, Arc::default());
+        let mut instance = instance.await.unwrap();
+        assert_eq!(written_pages(&instance), 0);
+        let (reply, answered) = tokio::sync::oneshot::channel();
+        instance.store.data_mut().requests.push(OpenRequest {
+            id: 1,
+            body: Bytes::new(),
+            reply: Some(reply),
+            sender: None,
+            is_done: false,
+        });
+        let head = encode(&script_abi::Request {
+            method: "GET",
+            url: "http://localhost/",
+            headers: vec![("host", b"localhost")],
+            params: Vec::new(),
+            body_bytes: 0,
+        });
+        instance.request(1, head).await.unwrap();
+        let response = answered.await.unwrap().unwrap();
+        assert_eq!(body_of(response).await.unwrap(), b"Hello from JS");
+        let pages = written_pages(&instance);
+        assert!(pages <= 40, "{pages} pages");
     });
 }

@@ -73,6 +73,33 @@ export function dispatch(id, method, url, hasBody) {
   proceed(callOf(id, request, context), left);
 }
 
+/**
+ * Answers a few requests that nobody has made, before there is a script: what the engine makes when
+ * it is first used is then a part of every snapshot, and not made by every request.
+ */
+export function warm() {
+  const handlers = [
+    () => new Response("text"),
+    async () => new Response("text", { status: 201, headers: { "x-a": "1" } }),
+    (request, env, context) =>
+      Response.json({
+        path: new URL(request.url).pathname,
+        accept: request.headers.get("accept"),
+        params: context.params,
+      }),
+    async (request) => new Response(await request.text()),
+  ];
+  for (const each of handlers) {
+    handler = each;
+    dispatch(0, "GET", "http://localhost/", false);
+  }
+  handler = undefined;
+  const listener = (event) => event.respondWith(new Response("text"));
+  scope.addEventListener("fetch", listener);
+  dispatch(0, "GET", "http://localhost/", false);
+  scope.removeEventListener("fetch", listener);
+}
+
 /** Has the listeners of the scope answer, as a service worker does. */
 function listen(request, context) {
   const event = new FetchEvent("fetch", INTERNAL, request, context);

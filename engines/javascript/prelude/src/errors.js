@@ -46,9 +46,16 @@ function whereabouts(error) {
 reportWith(report);
 
 /** A promise was rejected, and nobody has asked why. */
-export function unhandledRejection(reason, promise = Promise.resolve()) {
+export function unhandledRejection(reason, promise) {
   const event = new PromiseRejectionEvent("unhandledrejection", { promise, reason, cancelable: true });
   if (dispatchTrusted(scope, event)) native.log(ERROR, `Unhandled rejection: ${describe(reason)}`);
+}
+
+/** Somebody has asked after all. */
+export function rejectionHandled(promise) {
+  promise.catch((reason) => {
+    dispatchTrusted(scope, new PromiseRejectionEvent("rejectionhandled", { promise, reason }));
+  });
 }
 
 operations({

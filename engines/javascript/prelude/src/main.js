@@ -16,9 +16,9 @@ import "./messages.js";
 import "./urlpattern.js";
 import "./views.js";
 
-import { unhandledRejection } from "./errors.js";
+import { rejectionHandled, unhandledRejection } from "./errors.js";
 import { describe } from "./inspect.js";
-import { adopt, cancelled, dispatch, drained, hasHandler } from "./dispatch.js";
+import { adopt, cancelled, dispatch, drained, hasHandler, warm } from "./dispatch.js";
 import { runTimers } from "./timers.js";
 import { configure } from "./variables.js";
 
@@ -30,6 +30,8 @@ export const hooks = {
   dispatch,
   drained,
   hasHandler,
+  rejectionHandled,
   runTimers,
   unhandledRejection,
+  warm,
 };

@@ -110,7 +110,10 @@ fn send(realm: &Realm, id: u32, url: &str) {
         Ok(answer) => {
             println!("{id}: {}", answer.status);
             for (name, value) in answer.headers {
-                let (name, value) = (String::from_utf8_lossy(name), String::from_utf8_lossy(value));
+                let (name, value) = (
+                    String::from_utf8_lossy(name),
+                    String::from_utf8_lossy(value),
+                );
                 println!("  {name}: {value}");
             }
             println!("  {}", String::from_utf8_lossy(&outcome.body));

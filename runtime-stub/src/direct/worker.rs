@@ -1,0 +1,94 @@
+//! A worker's answer on the short way.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::{Response, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use worker_host::{BodyStream, WorkerBody};
+
+use super::{HEAD_BYTES_MAX, Length, write_head};
+use crate::timed_io::Timed;
+
+/// Waits for the answer of a worker, and for the client: one that goes away is told to nobody but
+/// the worker, whose call is dropped. `None` if it has gone. What it sends meanwhile is kept for
+/// later, up to the length of a head.
+pub(super) async fn answer(
+    io: &mut Timed<TcpStream>,
+    call: impl Future<Output = Response<WorkerBody>>,
+    received: &mut BytesMut,
+) -> io::Result<Option<Response<WorkerBody>>> {
+    let _open = io.open_request();
+    let mut call = pin!(call);
+    loop {
+        tokio::select! {
+            biased;
+            response = &mut call => return Ok(Some(response)),
+            count = read_ahead(io, received) => if count? == 0 {
+                return Ok(None);
+            },
+        }
+    }
+}
+
+/// Reads what the client sends before it has been answered; never ready if that is enough.
+async fn read_ahead(io: &mut Timed<TcpStream>, received: &mut BytesMut) -> io::Result<usize> {
+    if received.len() >= HEAD_BYTES_MAX {
+        return std::future::pending().await;
+    }
+    received.reserve(HEAD_BYTES_MAX - received.len());
+    io.read_buf(received).await
+}
+
+/// Sends an answer, a stream in chunks as they come.
+pub(super) async fn send(
+    io: &mut Timed<TcpStream>,
+    response: Response<WorkerBody>,
+    head: &mut Vec<u8>,
+) -> io::Result<()> {
+    let (parts, body) = response.into_parts();
+    let has_body = !matches!(
+        parts.status,
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    );
+    match body {
+        WorkerBody::Whole(body) => {
+            let length = match has_body {
+                true => Length::Of(body.len()),
+                false => Length::NoBody,
+            };
+            write_head(parts.status, &parts.headers, length, head);
+            io.write_all_buf(&mut Buf::chain(&head[..], body)).await
+        }
+        WorkerBody::Stream(stream) => {
+            write_head(parts.status, &parts.headers, Length::Chunked, head);
+            let _open = io.open_request();
+            io.write_all(head).await?;
+            send_chunks(io, &stream).await
+        }
+    }
+}
+
+/// A body that breaks off leaves its last chunk out (RFC 9112, 8), and ends the connection.
+async fn send_chunks(io: &mut Timed<TcpStream>, stream: &BodyStream) -> io::Result<()> {
+    loop {
+        let piece = tokio::select! {
+            biased;
+            piece = std::future::poll_fn(|context| stream.poll_piece(context)) => piece,
+            error = io.gone() => return Err(error),
+        };
+        match piece {
+            Some(Ok(piece)) => {
+                let size = format!("{:x}\r\n", piece.len());
+                let end = Bytes::from_static(b"\r\n");
+                let mut chunk = Buf::chain(size.as_bytes(), Buf::chain(piece, end));
+                io.write_all_buf(&mut chunk).await?;
+            }
+            Some(Err(error)) => return Err(io::Error::other(error)),
+            None => return io.write_all(b"0\r\n\r\n").await,
+        }
+    }
+}
