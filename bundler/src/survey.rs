@@ -325,7 +325,7 @@ impl Sorter {
             let wasm = format!("{stem}.wasm");
             let is_script = |extension: &&str| self.is_script(&format!("{stem}.{extension}"));
             (self.names.contains(&wasm) && self.is_worker_by_contents(&wasm))
-                || SCRIPTS.iter().any(|extension| is_script(&extension))
+                || SCRIPTS.iter().any(is_script)
         })
     }
 
@@ -345,7 +345,7 @@ impl Sorter {
             .name
             .rsplit_once('.')
             .map_or(&*file.name, |(stem, _)| stem);
-        let config = self.worker_config(&stem.to_owned());
+        let config = self.worker_config(stem);
         self.scripts.push(ScriptFile { file, config });
     }
 

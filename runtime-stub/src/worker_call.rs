@@ -122,7 +122,8 @@ impl Failure {
                 | CallError::Exit { .. }
                 | CallError::Trap { .. }
                 | CallError::Exception { .. }
-                | CallError::NeverAnswers => Refusal::Internal,
+                | CallError::NeverAnswers
+                | CallError::BrokenBody => Refusal::Internal,
                 CallError::ResponseTooLarge { .. } | CallError::BadResponse(_) => {
                     Refusal::BadGateway
                 }

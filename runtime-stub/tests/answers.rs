@@ -102,6 +102,7 @@ fn bundle() -> Vec<u8> {
         not_found_depth: None,
         asset_files: 1,
         index: shape,
+        script_engine: None,
         workers: Vec::new(),
     };
     let mut section = |part: &[u8]| {

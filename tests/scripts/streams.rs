@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 
 use super::{handler, logged, worker};
-use crate::support::{RunningApp, TestSite};
+use crate::support::{RunningApp, TestSite, wait_for};
 
 /// Time enough for whatever a test does.
 const NO_LIMIT: [&str; 2] = ["--worker-time", "10m"];
@@ -143,37 +143,43 @@ fn a_client_that_goes_away_ends_the_stream_and_is_signalled() {
     app.log_line("worker_log route=/w line=\"cancelled AbortError\"");
 }
 
+/// Clients go away as soon as the script has logged `here`; the only place is free again.
+#[track_caller]
+fn check_place_is_left(body: &str) {
+    let site = worker(&format!(
+        "if (request.url.endsWith('?fine')) return new Response('fine'); {body}"
+    ));
+    let places = ["--worker-concurrency", "1", "--worker-queue", "8"];
+    let app = site.bundle().start(&[&NO_LIMIT[..], &places[..]].concat());
+    for n in 1..=10 {
+        let mut connection = app.connect();
+        connection
+            .send(b"GET /w HTTP/1.1\r\nhost: a\r\n\r\n")
+            .unwrap();
+        wait_for(|| (app.log().matches("line=here").count() >= n).then_some(()));
+        drop(connection);
+        let answer = app.get("/w?fine");
+        assert_eq!(answer.text(), "fine", "{}", app.log());
+    }
+}
+
 #[test]
 fn a_client_that_goes_away_leaves_its_place_to_others() {
-    // One waits before its answer, one in it, and one for a reader.
-    let before = "console.log('here'); await new Promise(done => setTimeout(done, 1e6)); return new Response('a')";
-    let within = "return new Response(new ReadableStream({ start(c) { c.enqueue(new Uint8Array(9));\n\
-        console.log('here'); setTimeout(() => c.close(), 1e6) } }))";
-    let full = "console.log('here');\n\
-        return new Response(new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(65536)) } }))";
-    for body in [before, within, full] {
-        let body =
-            format!("if (request.url.endsWith('?fine')) return new Response('fine'); {body}");
-        let site = worker(&body);
-        let flags = [
-            &NO_LIMIT[..],
-            &["--worker-concurrency", "1", "--worker-queue", "8"],
-        ]
-        .concat();
-        let app = site.bundle().start(&flags);
-        for n in 1..=5 {
-            let mut connection = app.connect();
-            connection
-                .send(b"GET /w HTTP/1.1\r\nhost: a\r\n\r\n")
-                .unwrap();
-            crate::support::wait_for(|| {
-                (app.log().matches("line=here").count() >= n).then_some(())
-            });
-            drop(connection);
-            let answer = app.get("/w?fine");
-            assert_eq!(answer.text(), "fine", "{}", app.log());
-        }
-    }
+    check_place_is_left(
+        "console.log('here'); await new Promise(done => setTimeout(done, 1e6)); return new Response('')",
+    );
+    check_place_is_left(
+        "return new Response(new ReadableStream({ start(c) { c.enqueue(new Uint8Array(9));\n\
+         console.log('here'); setTimeout(() => c.close(), 1e6) } }))",
+    );
+}
+
+#[test]
+fn a_client_that_goes_away_from_an_endless_stream_leaves_its_place_to_others() {
+    check_place_is_left(
+        "console.log('here');\n\
+         return new Response(new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(65536)) } }))",
+    );
 }
 
 #[test]

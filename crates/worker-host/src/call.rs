@@ -8,7 +8,7 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
 use crate::command;
-use crate::protocol::{BadResponse, WorkerRequest, WorkerResponse};
+use crate::protocol::{BadResponse, WorkerBody, WorkerRequest, WorkerResponse};
 use crate::script::{self, Job};
 use crate::worker::{Loaded, Program, Worker};
 
@@ -72,6 +72,9 @@ pub enum CallError {
          and no stream"
     )]
     NeverAnswers,
+    /// The body of its answer broke off when nothing had been sent yet.
+    #[error("the body of its answer broke off at once; the line before this one may say why")]
+    BrokenBody,
     /// Another request of the same instance ended it.
     #[error("its instance was ended by another request that it was shared with (`reuse`)")]
     InstanceLost,
@@ -104,14 +107,13 @@ impl Worker {
                 in_lane: None,
             };
             lanes.submit(self, job);
-            return answered
-                .await
-                .unwrap_or_else(|_| Err(script::lost(self, deadline)));
+            let answer = answered.await;
+            return whole(answer.unwrap_or_else(|_| Err(script::lost(self, deadline))));
         }
         let place = self.turn(&self.0.host.places, time, deadline).await?;
         match self.0.program {
             Program::Script(_) => {
-                script::answer_fresh(self, request, deadline, vec![own, place]).await
+                whole(script::answer_fresh(self, request, deadline, vec![own, place]).await)
             }
             Program::Core(_) | Program::Component(_) => {
                 command::answer(self, request, deadline, (own, place)).await
@@ -150,6 +152,17 @@ impl Worker {
                 waiting: true,
             }),
         }
+    }
+}
+
+/// Rather no answer than one of which it is known already that it breaks off.
+fn whole(answer: Result<WorkerResponse, CallError>) -> Result<WorkerResponse, CallError> {
+    match answer {
+        Ok(WorkerResponse {
+            body: WorkerBody::Stream(stream),
+            ..
+        }) if stream.is_broken() => Err(CallError::BrokenBody),
+        answer => answer,
     }
 }
 

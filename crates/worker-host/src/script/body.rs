@@ -114,6 +114,11 @@ impl Drop for BodySender {
 }
 
 impl BodyStream {
+    /// Whether it has broken off already.
+    pub(crate) fn is_broken(&self) -> bool {
+        lock(&self.0.queue).aborted
+    }
+
     /// The next piece, once it is there; `None` at the end.
     pub fn poll_piece(
         &self,

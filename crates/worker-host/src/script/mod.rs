@@ -20,7 +20,7 @@ mod session;
 #[cfg(feature = "compile")]
 pub(crate) mod snapshot;
 mod state;
-#[cfg(all(test, feature = "compile"))]
+#[cfg(test)]
 mod tests;
 
 pub use body::{BodyAborted, BodyStream};

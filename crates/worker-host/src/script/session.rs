@@ -192,7 +192,7 @@ impl Session {
             sender: None,
             is_done: false,
         };
-        self.slice(async move {
+        self.slice(Some(id), async move {
             let mut instance = match instance {
                 Some(instance) => instance,
                 None => match new_instance(&worker, signals).await {
@@ -218,7 +218,8 @@ impl Session {
         let Some(mut instance) = instance else {
             return Err(Ended);
         };
-        self.slice(async move {
+        let about = (event != Event::Timer).then_some(id);
+        self.slice(about, async move {
             let left = instance.resume(event, id).await;
             (Ok(instance), left)
         })
@@ -226,7 +227,8 @@ impl Session {
     }
 
     /// Lets the script run until it has nothing more to do, or somebody's time is over.
-    async fn slice<F>(&mut self, work: F) -> Result<Instance, Ended>
+    /// `about` is the request that it works on, if it is one.
+    async fn slice<F>(&mut self, about: Option<u32>, work: F) -> Result<Instance, Ended>
     where
         F: Future<Output = (Result<Instance, OpenRequest>, wasmtime::Result<f64>)> + Send + 'static,
     {
@@ -250,7 +252,7 @@ impl Session {
             }
             Some((Ok(instance), Err(error))) => {
                 self.close();
-                self.fail_all(instance, &error);
+                self.fail_all(instance, about, &error);
                 Err(Ended)
             }
             Some((Err(open), Err(error))) => {
@@ -285,20 +287,20 @@ impl Session {
         }
     }
 
-    /// Every request that the script was working on ends with its failure.
-    fn fail_all(&mut self, mut instance: Instance, error: &wasmtime::Error) {
+    /// The request that the script was working on ends with its failure, and all others with it.
+    fn fail_all(&mut self, mut instance: Instance, about: Option<u32>, error: &wasmtime::Error) {
         let state = instance.store.data_mut();
         let (limit, refused) = (state.meter.limit(), state.meter.refused());
         for open in state.requests.drain(..) {
-            answer(
-                open,
-                Err(match refused {
-                    Some(asked) => CallError::OutOfMemory { limit, asked },
-                    None => CallError::Trap {
-                        message: one_line(&format!("{error:#}")),
-                    },
-                }),
-            );
+            let is_other = about.is_some_and(|id| id != open.id);
+            let failure = match refused {
+                _ if is_other => CallError::InstanceLost,
+                Some(asked) => CallError::OutOfMemory { limit, asked },
+                None => CallError::Trap {
+                    message: one_line(&format!("{error:#}")),
+                },
+            };
+            answer(open, Err(failure));
         }
         state.log.finish();
     }
