@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 
 use super::{handler, logged, worker};
-use crate::support::{RunningApp, TestSite, wait_for};
+use crate::support::{RunningApp, assert_discreet, wait_for};
 
 /// Time enough for whatever a test does.
 const NO_LIMIT: [&str; 2] = ["--worker-time", "10m"];
@@ -253,20 +253,29 @@ fn a_stream_that_never_ends_is_ended_by_the_limit_or_at_once() {
 }
 
 #[test]
-fn a_stream_that_fails_before_its_first_chunk_is_no_whole_answer() {
-    let site: TestSite = worker(
-        "return new Response(new ReadableStream({ start(c) { c.error(new Error('at once')) } }))",
+fn a_stream_that_fails_before_anything_is_sent_is_500() {
+    #[track_caller]
+    fn check(source: &str, logged: &str) {
+        let site = worker(&format!(
+            "return new Response(new ReadableStream({source}))"
+        ));
+        site.both_ways(|app| {
+            assert_discreet(app.get("/w").assert_status(500));
+            app.log_line(logged);
+            let line = app.log_line("worker_failed");
+            assert!(line.contains("route=/w worker=w.js status=500"), "{line}");
+        });
+    }
+    check(
+        "{ start(c) { c.error(new Error('at once')) } }",
+        "Error: at once",
     );
-    site.both_ways(|app| {
-        let mut connection = app.connect();
-        connection
-            .send(b"GET /w HTTP/1.1\r\nhost: a\r\n\r\n")
-            .unwrap();
-        // The head may be on its way already.
-        match connection.answer("GET") {
-            Ok(answer) => assert_eq!(answer.status, 500, "{answer:?}"),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::UnexpectedEof),
-        }
-        app.log_line("at once");
-    });
+    check(
+        "{ start(c) { c.enqueue(new Uint8Array(9)) }, pull() { throw new Error('second') } }",
+        "Error: second",
+    );
+    check(
+        "{ start(c) { c.enqueue(new Uint8Array(9)); return new Promise(() => {}) } }",
+        "a stream without an end",
+    );
 }
