@@ -281,7 +281,8 @@ fn pack_workers<W: Write + Seek>(
         let compiled = &ingredients.compiled.workers[planned.source];
         let worker = &ingredients.survey.workers[planned.source];
         let code = match (&worker.program, &ingredients.compiled.script_engine) {
-            (Program::Script(_), Some(engine)) if ingredients.code != CodeOptions::Raw => {
+            // Raw, each would be as large as all of the others are compressed.
+            (Program::Script(_), Some(engine)) => {
                 let level = ingredients.encode.level.code();
                 let stored = compress_after(&engine.base.code, &compiled.code, level)?;
                 write_stored(writer, &stored, compiled, CodeStorage::ZstdAfterBase)?

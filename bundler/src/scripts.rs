@@ -163,6 +163,9 @@ pub fn refused(graph: &ModuleGraph, refusal: &script_abi::Refusal<'_>) -> Proble
         .split_once('\n')
         .unwrap_or((&refusal.message, ""));
     let Some(position) = &refusal.position else {
+        if refusal.is_exception {
+            return Problem::new(name, refusal.message.clone());
+        }
         let message = format!(
             "{}. If it is no worker, move it into a folder whose name begins with _, or leave it out \
              with --ignore",
@@ -174,7 +177,7 @@ pub fn refused(graph: &ModuleGraph, refusal: &script_abi::Refusal<'_>) -> Proble
         .modules
         .iter()
         .find(|module| module.name == position.module);
-    let message = format!("at its top level: {message}");
+    let message = message.to_owned();
     match module {
         Some(module) => {
             let found = module.problem_at(position.line, position.column, message);

@@ -73,6 +73,12 @@ pub enum StartError {
         /// Not there, or not UTF-8.
         problem: std::env::VarError,
     },
+    /// What all scripts run on.
+    #[error("the JavaScript engine of this app cannot run: {failure}")]
+    ScriptEngine {
+        /// Why.
+        failure: Arc<LoadFailure>,
+    },
     /// A worker.
     #[error("the worker {worker} cannot run: {failure}")]
     Worker {
@@ -133,10 +139,7 @@ impl App {
         let meta = self.bundle.meta();
         self.workers
             .load_script_engine(&self.bundle, self.mapped)
-            .map_err(|failure| StartError::Worker {
-                worker: "of a script".to_owned(),
-                failure,
-            })?;
+            .map_err(|failure| StartError::ScriptEngine { failure })?;
         let mut scripts = 0;
         for (worker, record) in meta.workers.iter().enumerate() {
             if record.kind == WorkerKind::Script {

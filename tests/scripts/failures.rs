@@ -140,10 +140,10 @@ fn what_is_no_response_is_502() {
             &format!("return {expression}"),
             &[],
             502,
-            &["no response", named],
+            &["no Response", named],
         );
     }
-    check("", &[], 502, &["no response"]);
+    check("", &[], 502, &["no Response"]);
     check(
         "const r = new Response('a'); await r.text(); return r",
         &[],

@@ -73,7 +73,7 @@ pub enum CallError {
     )]
     NeverAnswers,
     /// The body of its answer broke off when nothing had been sent yet.
-    #[error("the body of its answer broke off at once; the line before this one may say why")]
+    #[error("the body of its answer broke off at once")]
     BrokenBody,
     /// Another request of the same instance ended it.
     #[error("its instance was ended by another request that it was shared with (`reuse`)")]
@@ -103,7 +103,7 @@ impl Worker {
                 request,
                 reply,
                 deadline,
-                permits: vec![own],
+                turn: own,
                 in_lane: None,
             };
             lanes.submit(self, job);
@@ -113,7 +113,7 @@ impl Worker {
         let place = self.turn(&self.0.host.places, time, deadline).await?;
         match self.0.program {
             Program::Script(_) => {
-                whole(script::answer_fresh(self, request, deadline, vec![own, place]).await)
+                whole(script::answer_fresh(self, request, deadline, (own, place)).await)
             }
             Program::Core(_) | Program::Component(_) => {
                 command::answer(self, request, deadline, (own, place)).await

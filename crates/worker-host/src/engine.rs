@@ -29,7 +29,7 @@ const DECOMMIT_BATCH: usize = 16;
 
 /// What native code may use of a stack, and the whole stack. Enough for the engine of scripts to
 /// notice a recursion without end by itself, and to throw an exception.
-const WASM_STACK_BYTES: usize = 8 << 20;
+const WASM_STACK_BYTES: usize = 16 << 20;
 const STACK_BYTES: usize = WASM_STACK_BYTES + (1 << 20);
 
 /// Every instance of the pool has room for tables of at least this many elements.
@@ -151,12 +151,17 @@ pub(crate) fn serving_engine(size: &PoolSize) -> Result<(Engine, Allocation), En
     Ok((engine, Allocation::OnDemand))
 }
 
+/// Places beyond those that calls are let into: one that was given back a moment ago may still be
+/// in the hands of the thread that clears a batch of them.
+const PLACES_BEING_CLEARED: u32 = 8;
+
 fn pool(size: &PoolSize) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
-    let of_all = |of_one: u32| size.calls.saturating_mul(of_one.max(1));
+    let calls = size.calls.saturating_add(PLACES_BEING_CLEARED);
+    let of_all = |of_one: u32| calls.saturating_mul(of_one.max(1));
     let scan = PoolingAllocationConfig::is_pagemap_scan_available();
     let table_elements = usize_of(size.table_elements.max(TABLE_ELEMENTS_MIN));
-    pool.total_component_instances(size.calls)
+    pool.total_component_instances(calls)
         .total_core_instances(of_all(size.core_instances))
         .max_core_instances_per_component(size.core_instances.max(1))
         .max_component_instance_size(16 << 20)
@@ -170,8 +175,8 @@ fn pool(size: &PoolSize) -> PoolingAllocationConfig {
         .max_tables_per_module(size.tables.max(1))
         .table_elements(table_elements)
         .table_keep_resident(table_elements.saturating_mul(size_of::<usize>()))
-        .total_stacks(size.calls)
-        .max_unused_warm_slots(size.calls)
+        .total_stacks(calls)
+        .max_unused_warm_slots(calls)
         .decommit_batch_size(DECOMMIT_BATCH)
         .pagemap_scan(if scan { Enabled::Yes } else { Enabled::No })
         .linear_memory_keep_resident(match scan {

@@ -86,7 +86,7 @@ pub enum BadResponse {
     #[error("its output is not the JSON of an answer: {0}")]
     Json(#[from] serde_json::Error),
     /// A script that answers with something else.
-    #[error("what it answered with is no response: {reason}")]
+    #[error("{reason}")]
     NoResponse {
         /// In words.
         reason: String,

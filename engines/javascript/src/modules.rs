@@ -82,9 +82,9 @@ impl Graph {
     /// A stack with the positions of the author's files.
     pub(crate) fn map_stack(&self, stack: &str) -> String {
         // Frames of the prelude say nothing to the author of a script.
-        let own = stack
-            .lines()
-            .filter(|line| !line.contains("(wws:") && !line.contains("at wws:"));
+        let foreign = ["(wws:", "at wws:", "at call (native)", "at apply (native)"];
+        let is_own = |line: &&str| !foreign.iter().any(|part| line.contains(part));
+        let own = stack.lines().filter(is_own);
         let lines = own.map(|line| match self.position(line) {
             Some(found) if found.is_mapped => {
                 let (before, after) = (&line[..found.begin], &line[found.end..]);

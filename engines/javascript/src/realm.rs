@@ -164,6 +164,7 @@ impl Realm {
             },
             Err(error) => encode(&Refusal {
                 message: error.to_string().into(),
+                is_exception: false,
                 position: None,
             }),
         };
@@ -307,6 +308,7 @@ impl Realm {
             match refused {
                 Some(message) => Err(Refusal {
                     message: message.into(),
+                    is_exception: false,
                     position: None,
                 }),
                 None => self.check_handler(&ctx),
@@ -322,6 +324,7 @@ impl Realm {
              ctx) { … } }` or `addEventListener(\"fetch\", event => event.respondWith(…))`";
         Err(Refusal {
             message: message.into(),
+            is_exception: false,
             position: None,
         })
     }
@@ -372,7 +375,8 @@ impl Realm {
             .and_then(|object| object.get::<_, String>("stack").ok());
         let position = stack.and_then(|stack| self.shared.graph.borrow().first_position(&stack));
         Refusal {
-            message: self.describe(ctx, thrown).into(),
+            message: format!("at its top level: {}", self.describe(ctx, thrown)).into(),
+            is_exception: true,
             position: position.map(|(module, line, column)| Position {
                 module: module.into(),
                 line,
@@ -387,6 +391,7 @@ fn never_settles() -> Refusal<'static> {
          does not happen while a site is bundled. Do it when a request comes";
     Refusal {
         message: message.into(),
+        is_exception: false,
         position: None,
     }
 }

@@ -81,7 +81,11 @@ impl BodySender {
     /// Whether the next piece may follow at once; if not, [`Event::Drained`] will be raised.
     pub(crate) fn send(&self, piece: Bytes) -> bool {
         let mut queue = lock(&self.0.queue);
-        if queue.reader_gone || piece.is_empty() {
+        if queue.reader_gone {
+            // It waits, and so hears that it has been cancelled.
+            return false;
+        }
+        if piece.is_empty() {
             return true;
         }
         queue.bytes += piece.len();
@@ -223,7 +227,7 @@ mod tests {
         let (sender, stream, signals) = pair();
         drop(stream);
         assert_eq!(signals.take(), [(Event::Cancelled, 7)]);
-        assert!(sender.send(Bytes::from(vec![0; 2 * WAITING_BYTES_MAX])));
+        assert!(!sender.send(Bytes::from(vec![0; 2 * WAITING_BYTES_MAX])));
         assert!(!sender.is_full());
     }
 }

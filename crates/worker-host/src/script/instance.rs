@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use script_abi::Event;
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::{
     Engine, Extern, ExternType, Instance as WasmInstance, InstancePre, Linker, Memory, Module,
     ModuleExport, Store, TypedFunc, format_err,
@@ -122,6 +123,8 @@ pub(crate) struct Instance {
     request: TypedFunc<(u32, u32), f64>,
     /// Looked up when there is something to wait for: mostly there is not.
     resume: Option<TypedFunc<(u32, u32), f64>>,
+    /// Its place in the pool; the last field, given back when all else is gone.
+    pub(crate) place: Option<OwnedSemaphorePermit>,
 }
 
 impl Instance {
@@ -167,6 +170,7 @@ impl Instance {
             engine: engine.clone(),
             exports,
             store,
+            place: None,
         })
     }
 

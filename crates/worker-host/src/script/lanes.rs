@@ -97,8 +97,8 @@ fn new_lane(worker: &Worker) -> Lane {
         // The instance has a place in the pool for as long as it lives.
         let places = Arc::clone(&worker.0.host.places);
         // The semaphore is never closed.
-        if let Ok(_place) = places.acquire_owned().await {
-            Session::new(worker, Some(jobs)).run(None).await;
+        if let Ok(place) = places.acquire_owned().await {
+            Session::new(worker, place, Some(jobs)).run(None).await;
         }
     });
     Lane {

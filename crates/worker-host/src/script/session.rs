@@ -5,6 +5,7 @@
 //! session waits for a timer, a client, a request, or the end of somebody's time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use script_abi::{Event, encode};
@@ -28,8 +29,8 @@ pub(crate) struct Job {
     pub(crate) request: WorkerRequest,
     pub(crate) reply: Reply,
     pub(crate) deadline: Instant,
-    /// Given back when the script has finished with it.
-    pub(crate) permits: Vec<OwnedSemaphorePermit>,
+    /// Among the requests of the worker; given back when the script has finished with it.
+    pub(crate) turn: OwnedSemaphorePermit,
     /// Where it counts as open, if it shares its instance.
     pub(crate) in_lane: Option<InLane>,
 }
@@ -39,18 +40,18 @@ pub(crate) async fn answer_fresh(
     worker: &Worker,
     request: WorkerRequest,
     deadline: Instant,
-    permits: Vec<OwnedSemaphorePermit>,
+    (turn, place): (OwnedSemaphorePermit, OwnedSemaphorePermit),
 ) -> Result<WorkerResponse, CallError> {
     let (reply, answered) = oneshot::channel();
     let job = Job {
         request,
         reply,
         deadline,
-        permits,
+        turn,
         in_lane: None,
     };
     let mut answered = std::pin::pin!(answered);
-    let mut run = Box::pin(Session::new(worker.clone(), None).run(Some(job)));
+    let mut run = Box::pin(Session::new(worker.clone(), place, None).run(Some(job)));
     // Most answers are there, whole, after the first slice: then nothing is spawned.
     tokio::select! {
         biased;
@@ -76,6 +77,8 @@ pub(crate) fn lost(worker: &Worker, deadline: Instant) -> CallError {
 /// One instance and the requests that it works on.
 pub(crate) struct Session {
     worker: Worker,
+    /// For the instance, until there is one.
+    place: Option<OwnedSemaphorePermit>,
     inbox: Option<mpsc::UnboundedReceiver<Job>>,
     signals: Arc<Signals>,
     open: Vec<Open>,
@@ -88,8 +91,8 @@ struct Open {
     id: u32,
     deadline: Instant,
     /// What goes on is a body, or what the script does after its answer.
-    is_answered: bool,
-    _held: (Vec<OwnedSemaphorePermit>, Option<InLane>),
+    is_answered: Arc<AtomicBool>,
+    _held: (OwnedSemaphorePermit, Option<InLane>),
 }
 
 /// What a session does next.
@@ -106,9 +109,14 @@ enum Step {
 struct Ended;
 
 impl Session {
-    pub(crate) fn new(worker: Worker, inbox: Option<mpsc::UnboundedReceiver<Job>>) -> Self {
+    pub(crate) fn new(
+        worker: Worker,
+        place: OwnedSemaphorePermit,
+        inbox: Option<mpsc::UnboundedReceiver<Job>>,
+    ) -> Self {
         Self {
             worker,
+            place: Some(place),
             inbox,
             signals: Arc::default(),
             open: Vec::new(),
@@ -174,21 +182,25 @@ impl Session {
             request,
             reply,
             deadline,
-            permits,
+            turn,
             in_lane,
         } = job;
+        let is_answered = Arc::<AtomicBool>::default();
         self.open.push(Open {
             id,
             deadline,
-            is_answered: false,
-            _held: (permits, in_lane),
+            is_answered: Arc::clone(&is_answered),
+            _held: (turn, in_lane),
         });
         let head = encode_head(&request);
         let (worker, signals) = (self.worker.clone(), Arc::clone(&self.signals));
+        // With the instance wherever that goes: it is only free when the instance is gone.
+        let place = self.place.take();
         let open = OpenRequest {
             id,
             body: request.body,
             reply: Some(reply),
+            is_answered,
             sender: None,
             is_done: false,
         };
@@ -196,7 +208,10 @@ impl Session {
             let mut instance = match instance {
                 Some(instance) => instance,
                 None => match new_instance(&worker, signals).await {
-                    Ok(instance) => instance,
+                    Ok(mut instance) => {
+                        instance.place = place;
+                        instance
+                    }
                     Err(error) => return (Err(open), Err(error)),
                 },
             };
@@ -277,7 +292,7 @@ impl Session {
         if self
             .open
             .iter()
-            .any(|open| open.is_answered && open.deadline <= now)
+            .any(|open| open.is_answered.load(Ordering::Relaxed) && open.deadline <= now)
         {
             let limit = settings.limits.time;
             let line = format!(
@@ -310,11 +325,8 @@ impl Session {
         let state = instance.store.data_mut();
         state.requests.retain(|request| !request.is_done);
         let left = &state.requests;
-        self.open.retain_mut(|open| {
-            let request = left.iter().find(|request| request.id == open.id);
-            open.is_answered = request.is_some_and(|request| request.reply.is_none());
-            request.is_some()
-        });
+        self.open
+            .retain(|open| left.iter().any(|request| request.id == open.id));
         if self.open.is_empty() {
             state.log.finish();
         }

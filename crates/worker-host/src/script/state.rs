@@ -1,6 +1,7 @@
 //! What an instance of the engine has of its host.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
@@ -40,6 +41,8 @@ pub(crate) struct OpenRequest {
     pub(crate) id: u32,
     pub(crate) body: Bytes,
     pub(crate) reply: Option<Reply>,
+    /// Whether the reply has been given; the session looks at it too.
+    pub(crate) is_answered: Arc<AtomicBool>,
     pub(crate) sender: Option<BodySender>,
     pub(crate) is_done: bool,
 }
@@ -142,6 +145,7 @@ impl ScriptState {
                 body,
             })
         });
+        request.is_answered.store(true, Ordering::Relaxed);
         if let Some(reply) = request.reply.take() {
             // Nobody may be waiting any more.
             let _ = reply.send(answer);
@@ -192,7 +196,7 @@ impl ScriptState {
 /// Status and fields of an answer as a script gives it. Never panics, whatever the bytes.
 pub fn parse_script_answer(bytes: &[u8]) -> Result<(StatusCode, HeaderMap), BadResponse> {
     let answer: Answer<'_> = decode(bytes).map_err(|error| BadResponse::NoResponse {
-        reason: error.to_string(),
+        reason: format!("what it answered with is no response: {error}"),
     })?;
     let status = StatusCode::from_u16(answer.status)
         .ok()

@@ -384,6 +384,7 @@ fn a_request_writes_to_few_pages() {
             id: 1,
             body: Bytes::new(),
             reply: Some(reply),
+            is_answered: Arc::default(),
             sender: None,
             is_done: false,
         });

@@ -3,6 +3,7 @@
 import { answered, contextOf, calls, isWaiting } from "./context.js";
 import { dispatchTrusted, hasListeners, scope } from "./events.js";
 import { FetchEvent, answerOf } from "./fetchevent.js";
+import { report } from "./errors.js";
 import { describe, inspect } from "./inspect.js";
 import { abortIncoming, incoming } from "./request.js";
 import { isResponse, send } from "./response.js";
@@ -20,6 +21,9 @@ export const env = {};
 export function adopt(exported) {
   if (exported === undefined || exported === null) return undefined;
   if (typeof exported === "function" && typeof exported.fetch !== "function") {
+    if (/^class\b/.test(Function.prototype.toString.call(exported))) {
+      return "the default export is a class; export an instance of it, with `new`";
+    }
     handler = exported;
     owner = undefined;
     return undefined;
@@ -107,6 +111,8 @@ function listen(request, context) {
   dispatchTrusted(scope, event, (error) => errors.push(error));
   const answer = answerOf(event);
   if (answer === undefined && errors.length > 0) throw errors[0];
+  // The answer is given all the same, as by a service worker.
+  for (const error of errors) report(error);
   return answer;
 }
 

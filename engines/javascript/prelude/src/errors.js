@@ -16,7 +16,7 @@ const ERROR = 3;
 let reporting = false;
 
 /** Tells who listens for errors of an exception that nobody has caught, or else the log. */
-function report(error) {
+export function report(error) {
   // An exception in a listener for errors is not reported to that listener.
   if (reporting) {
     native.log(ERROR, `Uncaught ${describe(error)}`);

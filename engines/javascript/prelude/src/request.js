@@ -65,6 +65,8 @@ export class Request {
   #id;
   #method;
   #url;
+  /** The URL as the client has written it, until somebody asks for it. */
+  #written;
   /** Undefined, a string, a Uint8Array, a `Body`, or the number of an incoming request. */
   #body;
   /** The headers once they were asked for, the signal, the parameters, and the rest of `init`. */
@@ -84,7 +86,7 @@ export class Request {
       prepared = undefined;
       request.#id = id;
       request.#method = method;
-      request.#url = url;
+      request.#written = url;
       if (hasBody) request.#body = id;
       return request;
     };
@@ -126,7 +128,7 @@ export class Request {
       request.#url = href;
       request.#method = "GET";
     } else {
-      request.#url = other.#url;
+      request.#url = other.url;
       request.#method = other.#method;
       Object.assign(more, other.#more?.settings && { settings: { ...other.#more.settings } });
     }
@@ -171,6 +173,10 @@ export class Request {
   }
 
   get url() {
+    if (this.#written !== undefined) {
+      this.#url = native.urlParse(this.#written)?.[0] ?? this.#written;
+      this.#written = undefined;
+    }
     return this.#url;
   }
 
@@ -260,7 +266,7 @@ export class Request {
     const copy = new Request(INTERNAL);
     copy.#id = this.#id;
     copy.#method = this.#method;
-    copy.#url = this.#url;
+    copy.#url = this.url;
     copy.#body = body instanceof Body ? body.tee() : body;
     const list = listOf(this.headers).slice();
     const settings = this.#more.settings && { ...this.#more.settings };
