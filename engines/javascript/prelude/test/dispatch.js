@@ -349,10 +349,10 @@ test("a fetch listener that throws", () => {
 
 test("rejections that nobody handles", () => {
   const engine = new Engine();
-  engine.hooks.unhandledRejection(engine.eval(`new Error("lost")`));
+  engine.hooks.unhandledRejection(engine.eval(`new Error("lost")`), engine.eval("Promise.resolve()"));
   assert.deepEqual(engine.log, [[3, "Unhandled rejection: Error: lost"]]);
   engine.eval(`onunhandledrejection = (event) => { console.log(event.reason.message); event.preventDefault(); };`);
-  engine.hooks.unhandledRejection(engine.eval(`new Error("seen")`));
+  engine.hooks.unhandledRejection(engine.eval(`new Error("seen")`), engine.eval("Promise.resolve()"));
   assert.deepEqual(engine.log.slice(1), [[1, "seen"]]);
 });
 
