@@ -137,9 +137,6 @@ impl App {
     /// Loads all programs and the first scripts, one after the other.
     pub fn load_workers(&self) -> Result<(), StartError> {
         let meta = self.bundle.meta();
-        self.workers
-            .load_script_engine(&self.bundle, self.mapped)
-            .map_err(|failure| StartError::ScriptEngine { failure })?;
         let mut scripts = 0;
         for (worker, record) in meta.workers.iter().enumerate() {
             if record.kind == WorkerKind::Script {
@@ -150,12 +147,17 @@ impl App {
                     continue;
                 }
             }
-            self.workers
-                .load(&self.bundle, self.mapped, worker)
-                .map_err(|failure| StartError::Worker {
-                    worker: record.source.clone(),
-                    failure,
-                })?;
+            let Err(failure) = self.workers.load(&self.bundle, self.mapped, worker) else {
+                continue;
+            };
+            if record.kind == WorkerKind::Script {
+                let engine = self.workers.script_engine(&self.bundle, self.mapped);
+                engine.map_err(|failure| StartError::ScriptEngine { failure })?;
+            }
+            return Err(StartError::Worker {
+                worker: record.source.clone(),
+                failure,
+            });
         }
         Ok(())
     }

@@ -5,7 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use std::io::Read;
 
-use bundle_format::meta::{CodeRecord, CodeStorage, VarSource, WorkerKind, WorkerRecord};
+use bundle_format::meta::{
+    CodeRecord, CodeStorage, ScriptEngineRecord, VarSource, WorkerKind, WorkerRecord,
+};
 use bundle_format::{Bundle, Damage, Meta};
 use limits::{LimitOverrides, WorkerLimits};
 use worker_host::{
@@ -25,17 +27,12 @@ const CODE_BYTES_MAX: u64 = 4 << 30;
 /// All workers, in the order of the meta section.
 pub(crate) struct Workers {
     host: OnceLock<Result<Arc<Host>, Arc<LoadFailure>>>,
-    scripts: OnceLock<Result<Scripts, Arc<LoadFailure>>>,
+    /// What all scripts run on.
+    engine: OnceLock<Result<ScriptEngine, Arc<LoadFailure>>>,
+    /// What their images refer to.
+    base: OnceLock<Result<&'static [u8], Arc<LoadFailure>>>,
     pool: PoolSize,
     slots: Vec<Slot>,
-}
-
-/// What all scripts share.
-#[derive(Clone)]
-struct Scripts {
-    engine: ScriptEngine,
-    /// What the images of scripts refer to.
-    base: &'static [u8],
 }
 
 struct Slot {
@@ -77,7 +74,8 @@ impl Workers {
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             host: OnceLock::new(),
-            scripts: OnceLock::new(),
+            engine: OnceLock::new(),
+            base: OnceLock::new(),
             pool: pool_size(&meta.workers, &slots),
             slots,
         })
@@ -106,7 +104,6 @@ impl Workers {
             return Err(Arc::new(Damage::Index.into()));
         };
         let load = || {
-            let host = self.host()?;
             let code = Stored {
                 bundle,
                 mapped,
@@ -115,17 +112,29 @@ impl Workers {
             let settings = slot.settings.clone();
             match record.kind {
                 WorkerKind::Script => {
-                    let Scripts { engine, base } = self.scripts(bundle, mapped)?;
-                    let image = code.load(Some(base)).map_err(Arc::new)?;
-                    Worker::load_script(&host, &engine, image, settings)
+                    let (engine, image) = self.engine_and(bundle, mapped, || {
+                        let base = self.base(bundle, mapped)?;
+                        code.load(Some(base)).map_err(Arc::new)
+                    });
+                    Worker::load_script(&self.host()?, &engine?, image?, settings)
                 }
                 WorkerKind::CoreCommand => {
                     let kind = worker_host::WorkerKind::CoreCommand;
-                    Worker::load(&host, kind, code.load(None).map_err(Arc::new)?, settings)
+                    Worker::load(
+                        &self.host()?,
+                        kind,
+                        code.load(None).map_err(Arc::new)?,
+                        settings,
+                    )
                 }
                 WorkerKind::ComponentCommand => {
                     let kind = worker_host::WorkerKind::ComponentCommand;
-                    Worker::load(&host, kind, code.load(None).map_err(Arc::new)?, settings)
+                    Worker::load(
+                        &self.host()?,
+                        kind,
+                        code.load(None).map_err(Arc::new)?,
+                        settings,
+                    )
                 }
             }
             .map_err(|error| Arc::new(error.into()))
@@ -133,36 +142,66 @@ impl Workers {
         slot.loaded.get_or_init(load).clone()
     }
 
-    /// Loads what all scripts share, or waits for the thread that is loading it.
-    pub(crate) fn load_script_engine(
+    /// The engine of scripts, and what `work` gives. Where the engine is still to be loaded, both
+    /// are done side by side: together they are most of what comes before the first answer.
+    fn engine_and<T: Send>(
         &self,
         bundle: &Bundle,
         mapped: &'static [u8],
-    ) -> Result<(), Arc<LoadFailure>> {
-        match bundle.meta().script_engine {
-            Some(_) => self.scripts(bundle, mapped).map(drop),
-            None => Ok(()),
+        work: impl FnOnce() -> T,
+    ) -> (Result<ScriptEngine, Arc<LoadFailure>>, T) {
+        if let Some(engine) = self.engine.get() {
+            return (engine.clone(), work());
         }
+        std::thread::scope(|scope| {
+            let load = || self.script_engine(bundle, mapped);
+            match std::thread::Builder::new().spawn_scoped(scope, load) {
+                Ok(loading) => {
+                    let done = work();
+                    let engine = loading.join().unwrap_or_else(|_| load());
+                    (engine, done)
+                }
+                Err(_) => (load(), work()),
+            }
+        })
     }
 
-    fn scripts(&self, bundle: &Bundle, mapped: &'static [u8]) -> Result<Scripts, Arc<LoadFailure>> {
+    /// The engine of scripts, loaded once.
+    pub(crate) fn script_engine(
+        &self,
+        bundle: &Bundle,
+        mapped: &'static [u8],
+    ) -> Result<ScriptEngine, Arc<LoadFailure>> {
         let load = || {
-            let Some(record) = &bundle.meta().script_engine else {
-                return Err(Arc::new(Damage::Index.into()));
-            };
-            let stored = |record| Stored {
+            let record = script_engine_record(bundle)?;
+            let stored = Stored {
                 bundle,
                 mapped,
-                record,
+                record: &record.code,
             };
+            let code = stored.load(None).map_err(Arc::new)?;
             let host = self.host()?;
-            let code = stored(&record.code).load(None).map_err(Arc::new)?;
-            let base = stored(&record.base).decode(None).map_err(Arc::new)?;
             let engine = ScriptEngine::load(&host, code);
-            let engine = engine.map_err(|error| Arc::new(LoadFailure::from(error)))?;
-            Ok(Scripts { engine, base })
+            engine.map_err(|error| Arc::new(LoadFailure::from(error)))
         };
-        self.scripts.get_or_init(load).clone()
+        self.engine.get_or_init(load).clone()
+    }
+
+    fn base(
+        &self,
+        bundle: &Bundle,
+        mapped: &'static [u8],
+    ) -> Result<&'static [u8], Arc<LoadFailure>> {
+        let load = || {
+            let record = script_engine_record(bundle)?;
+            let stored = Stored {
+                bundle,
+                mapped,
+                record: &record.base,
+            };
+            stored.decode(None).map_err(Arc::new)
+        };
+        self.base.get_or_init(load).clone()
     }
 
     fn host(&self) -> Result<Arc<Host>, Arc<LoadFailure>> {
@@ -222,6 +261,11 @@ fn log_line(route: &str, level: LogLevel, line: &str) {
         ("line", line),
     ];
     log::line("worker_log", &fields);
+}
+
+fn script_engine_record(bundle: &Bundle) -> Result<&ScriptEngineRecord, Arc<LoadFailure>> {
+    let record = bundle.meta().script_engine.as_ref();
+    record.ok_or_else(|| Arc::new(Damage::Index.into()))
 }
 
 fn check_engine(meta: &Meta) -> Result<(), StartError> {
