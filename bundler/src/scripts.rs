@@ -8,7 +8,7 @@ use std::path::Path;
 
 use globset::GlobBuilder;
 use module_graph::{Module, ModuleGraph, ModuleKind};
-use script_abi::{Mapping, Script, Variable};
+use script_abi::{Script, Variable};
 use site_config::{BodyForm, VarValue, WorkerConfig};
 
 use crate::parallel::in_order;
@@ -128,12 +128,6 @@ pub fn for_engine<'g>(graph: &'g ModuleGraph, config: &'g WorkerConfig) -> Scrip
 }
 
 fn module_for_engine(module: &Module) -> script_abi::Module<'_> {
-    let mapping = |mapping: &module_graph::Mapping| Mapping {
-        generated_line: mapping.generated_line,
-        generated_column: mapping.generated_column,
-        line: mapping.line,
-        column: mapping.column,
-    };
     script_abi::Module {
         name: module.name.as_str().into(),
         kind: match &module.kind {
@@ -150,7 +144,7 @@ fn module_for_engine(module: &Module) -> script_abi::Module<'_> {
             .iter()
             .map(|(specifier, place)| (specifier.as_str().into(), *place))
             .collect(),
-        mappings: module.mappings.iter().map(mapping).collect(),
+        mappings: module.mappings.clone(),
     }
 }
 

@@ -16,11 +16,11 @@ use crate::commonjs::CommonJsExports;
 use crate::facts::{Facts, Request};
 use crate::format::{Format, Language};
 use crate::jsx::Pragmas;
-use crate::mapping::Mapping;
 use crate::patch::patched;
 use crate::position::Lines;
 use crate::problem::Problem;
 use crate::transform::{Settings, print, transform};
+use script_abi::Mapping;
 
 /// Up to so many syntax errors of a file are reported: most follow from the first.
 const SYNTAX_ERRORS_MAX: usize = 10;

@@ -35,7 +35,8 @@ mod walk;
 use std::path::Path;
 use std::thread;
 
-pub use crate::mapping::Mapping;
+pub use script_abi::Mapping;
+
 pub use crate::problem::{Excerpt, Problem};
 
 /// The longest file that is read, in bytes.
@@ -106,7 +107,7 @@ impl Module {
     /// The position in the file of a position in [`Module::source`]; both from 1, columns in
     /// characters. Text that the compiler added has the position of what stands before it.
     pub fn original_position(&self, line: u32, column: u32) -> (u32, u32) {
-        mapping::original_position(&self.mappings, line, column)
+        script_abi::original_position(&self.mappings, line, column)
     }
 
     /// A problem at a position of the file, with its line.

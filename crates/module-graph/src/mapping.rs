@@ -1,21 +1,9 @@
 //! Where the parts of compiled text come from.
 
 use oxc::codegen::CodegenReturn;
+use script_abi::Mapping;
 
 use crate::position::{Lines, number};
-
-/// One place in a compiled module and in its file. All from 1, columns in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Mapping {
-    /// The line in the compiled text.
-    pub generated_line: u32,
-    /// The column in the compiled text.
-    pub generated_column: u32,
-    /// The line in the file.
-    pub line: u32,
-    /// The column in the file.
-    pub column: u32,
-}
 
 /// The mappings of what was printed, sorted.
 pub(crate) fn mappings(printed: &CodegenReturn<'_>, original: &str) -> Vec<Mapping> {
@@ -72,53 +60,9 @@ impl<'t> Columns<'t> {
     }
 }
 
-/// The place in the file of a place in the compiled text.
-pub(crate) fn original_position(mappings: &[Mapping], line: u32, column: u32) -> (u32, u32) {
-    let behind = mappings.partition_point(|mapping| {
-        (mapping.generated_line, mapping.generated_column) <= (line, column)
-    });
-    let before = behind.checked_sub(1).and_then(|place| mappings.get(place));
-    let after = mappings.get(behind);
-    // What stands on the same line tells more than what stands before on another.
-    let on_line = |mapping: &&Mapping| mapping.generated_line == line;
-    let nearest = before
-        .filter(on_line)
-        .or(after.filter(on_line))
-        .or(before)
-        .or(after);
-    nearest.map_or((line, column), |mapping| (mapping.line, mapping.column))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_nearest_mapping_of_the_line_tells_the_position() {
-        let mapping = |generated_line, generated_column, line, column| Mapping {
-            generated_line,
-            generated_column,
-            line,
-            column,
-        };
-        let mappings = [
-            mapping(2, 3, 10, 1),
-            mapping(2, 8, 10, 9),
-            mapping(5, 1, 20, 1),
-        ];
-        #[track_caller]
-        fn check(mappings: &[Mapping], at: (u32, u32), want: (u32, u32)) {
-            assert_eq!(original_position(mappings, at.0, at.1), want);
-        }
-        check(&mappings, (2, 3), (10, 1));
-        check(&mappings, (2, 7), (10, 1));
-        check(&mappings, (2, 80), (10, 9));
-        check(&mappings, (2, 1), (10, 1));
-        check(&mappings, (1, 1), (10, 1));
-        check(&mappings, (4, 1), (10, 9));
-        check(&mappings, (9, 9), (20, 1));
-        check(&[], (3, 4), (3, 4));
-    }
 
     #[test]
     fn columns_of_source_maps_become_characters() {

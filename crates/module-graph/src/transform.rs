@@ -10,7 +10,8 @@ use oxc::semantic::Scoping;
 use oxc::transformer::{JsxOptions, Module, TransformOptions, Transformer};
 
 use crate::jsx::Jsx;
-use crate::mapping::{Mapping, mappings};
+use crate::mapping::mappings;
+use script_abi::Mapping;
 
 /// How a file is compiled.
 pub(crate) struct Settings {

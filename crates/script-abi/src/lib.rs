@@ -87,7 +87,8 @@ pub enum ModuleKind<'s> {
     Json,
 }
 
-/// A position in generated code and the one that it comes from; all count from 1.
+/// A position in generated code and the one that it comes from; all count from 1, columns in
+/// characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Mapping {
     /// In the generated code.
@@ -100,15 +101,21 @@ pub struct Mapping {
     pub column: u32,
 }
 
-/// The position that a generated one comes from: that of the last mapping on its line that does
-/// not lie behind it.
+/// The position in the author's file of one in generated code.
 pub fn original_position(mappings: &[Mapping], line: u32, column: u32) -> (u32, u32) {
-    let behind =
-        mappings.partition_point(|m| (m.generated_line, m.generated_column) <= (line, column));
-    match behind.checked_sub(1).and_then(|place| mappings.get(place)) {
-        Some(found) => (found.line, found.column),
-        None => (line, column),
-    }
+    let behind = mappings.partition_point(|mapping| {
+        (mapping.generated_line, mapping.generated_column) <= (line, column)
+    });
+    let before = behind.checked_sub(1).and_then(|place| mappings.get(place));
+    let after = mappings.get(behind);
+    // What stands on the same line tells more than what stands before on another.
+    let on_line = |mapping: &&Mapping| mapping.generated_line == line;
+    let nearest = before
+        .filter(on_line)
+        .or(after.filter(on_line))
+        .or(before)
+        .or(after);
+    nearest.map_or((line, column), |mapping| (mapping.line, mapping.column))
 }
 
 /// A variable of the script's environment.
@@ -288,23 +295,30 @@ mod tests {
     }
 
     #[test]
-    fn a_position_is_that_of_the_nearest_mapping_before_it() {
-        let at = |generated_line, generated_column, line, column| Mapping {
+    fn the_nearest_mapping_of_the_line_tells_the_position() {
+        let mapping = |generated_line, generated_column, line, column| Mapping {
             generated_line,
             generated_column,
             line,
             column,
         };
-        let mappings = [at(1, 1, 3, 1), at(1, 10, 3, 20), at(2, 5, 7, 9)];
+        let mappings = [
+            mapping(2, 3, 10, 1),
+            mapping(2, 8, 10, 9),
+            mapping(5, 1, 20, 1),
+        ];
         #[track_caller]
-        fn check(mappings: &[Mapping], generated: (u32, u32), want: (u32, u32)) {
-            assert_eq!(original_position(mappings, generated.0, generated.1), want);
+        fn check(mappings: &[Mapping], at: (u32, u32), want: (u32, u32)) {
+            assert_eq!(original_position(mappings, at.0, at.1), want);
         }
-        check(&mappings, (1, 1), (3, 1));
-        check(&mappings, (1, 12), (3, 20));
-        check(&mappings, (2, 5), (7, 9));
-        check(&mappings, (9, 1), (7, 9));
-        check(&[], (4, 2), (4, 2));
+        check(&mappings, (2, 3), (10, 1));
+        check(&mappings, (2, 7), (10, 1));
+        check(&mappings, (2, 80), (10, 9));
+        check(&mappings, (2, 1), (10, 1));
+        check(&mappings, (1, 1), (10, 1));
+        check(&mappings, (4, 1), (10, 9));
+        check(&mappings, (9, 9), (20, 1));
+        check(&[], (3, 4), (3, 4));
     }
 
     #[test]
