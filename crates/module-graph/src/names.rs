@@ -70,19 +70,19 @@ mod tests {
     fn names_are_relative_to_the_root() {
         #[track_caller]
         fn check(path: &str, want: &str) {
-            let mut names = Names::new(PathBuf::from("/work/p/site"));
+            let mut names = Names::new(PathBuf::from("/srv/p/site"));
             assert_eq!(names.name(Path::new(path)), want);
         }
-        check("/work/p/site/api/a.ts", "api/a.ts");
-        check("/work/p/node_modules/x/i.js", "../node_modules/x/i.js");
-        check("/work/lib/i.js", "../../lib/i.js");
+        check("/srv/p/site/api/a.ts", "api/a.ts");
+        check("/srv/p/node_modules/x/i.js", "../node_modules/x/i.js");
+        check("/srv/lib/i.js", "../../lib/i.js");
         check("/elsewhere/lib/i.js", "linked/lib/i.js");
-        check("/work/p/site", "");
+        check("/srv/p/site", "");
     }
 
     #[test]
     fn files_from_elsewhere_never_share_a_name() {
-        let mut names = Names::new(PathBuf::from("/work/site"));
+        let mut names = Names::new(PathBuf::from("/srv/site"));
         assert_eq!(names.name(Path::new("/a/lib/i.js")), "linked/lib/i.js");
         assert_eq!(names.name(Path::new("/b/lib/i.js")), "~linked/lib/i.js");
         assert_eq!(names.name(Path::new("/a/lib/i.js")), "linked/lib/i.js");

@@ -11,6 +11,7 @@
 //! [`snapshot`]: crate::compile::ScriptCompiler::snapshot
 
 mod body;
+mod fresh;
 #[cfg(feature = "compile")]
 pub(crate) mod image;
 mod imports;
@@ -24,8 +25,9 @@ mod state;
 mod tests;
 
 pub use body::{BodyAborted, BodyStream};
+pub(crate) use fresh::{answer_fresh, lost};
 pub use instance::ScriptEngine;
 pub(crate) use instance::ScriptProgram;
 pub(crate) use lanes::Lanes;
-pub(crate) use session::{Job, answer_fresh, lost};
+pub(crate) use session::Job;
 pub use state::parse_script_answer;
