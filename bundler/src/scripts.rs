@@ -157,7 +157,7 @@ pub fn refused(graph: &ModuleGraph, refusal: &script_abi::Refusal<'_>) -> Proble
         .split_once('\n')
         .unwrap_or((&refusal.message, ""));
     let Some(position) = &refusal.position else {
-        if refusal.is_exception {
+        if !refusal.lacks_handler {
             return Problem::new(name, refusal.message.clone());
         }
         let message = format!(

@@ -221,8 +221,8 @@ pub enum Level {
 pub struct Refusal<'r> {
     /// In words; the stack of an exception follows on lines of its own.
     pub message: Cow<'r, str>,
-    /// Whether it threw an exception.
-    pub is_exception: bool,
+    /// Whether all is well but that nothing in it answers requests: it may be meant as no worker.
+    pub lacks_handler: bool,
     /// Where, in the author's files, if that is known.
     #[serde(borrow)]
     pub position: Option<Position<'r>>,
@@ -233,7 +233,7 @@ impl Refusal<'_> {
     pub fn into_owned(self) -> Refusal<'static> {
         Refusal {
             message: self.message.into_owned().into(),
-            is_exception: self.is_exception,
+            lacks_handler: self.lacks_handler,
             position: self.position.map(|position| Position {
                 module: position.module.into_owned().into(),
                 line: position.line,

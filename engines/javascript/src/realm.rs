@@ -164,7 +164,7 @@ impl Realm {
             },
             Err(error) => encode(&Refusal {
                 message: error.to_string().into(),
-                is_exception: false,
+                lacks_handler: false,
                 position: None,
             }),
         };
@@ -308,7 +308,7 @@ impl Realm {
             match refused {
                 Some(message) => Err(Refusal {
                     message: message.into(),
-                    is_exception: false,
+                    lacks_handler: true,
                     position: None,
                 }),
                 None => self.check_handler(&ctx),
@@ -324,7 +324,7 @@ impl Realm {
              ctx) { … } }` or `addEventListener(\"fetch\", event => event.respondWith(…))`";
         Err(Refusal {
             message: message.into(),
-            is_exception: false,
+            lacks_handler: true,
             position: None,
         })
     }
@@ -376,7 +376,7 @@ impl Realm {
         let position = stack.and_then(|stack| self.shared.graph.borrow().first_position(&stack));
         Refusal {
             message: format!("at its top level: {}", self.describe(ctx, thrown)).into(),
-            is_exception: true,
+            lacks_handler: false,
             position: position.map(|(module, line, column)| Position {
                 module: module.into(),
                 line,
@@ -391,7 +391,7 @@ fn never_settles() -> Refusal<'static> {
          does not happen while a site is bundled. Do it when a request comes";
     Refusal {
         message: message.into(),
-        is_exception: false,
+        lacks_handler: false,
         position: None,
     }
 }
