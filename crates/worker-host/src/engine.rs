@@ -29,7 +29,7 @@ const DECOMMIT_BATCH: usize = 16;
 
 /// What native code may use of a stack, and the whole stack. Enough for the engine of scripts to
 /// notice a recursion without end by itself, and to throw an exception.
-const WASM_STACK_BYTES: usize = 16 << 20;
+const WASM_STACK_BYTES: usize = 12 << 20;
 const STACK_BYTES: usize = WASM_STACK_BYTES + (1 << 20);
 
 /// Every instance of the pool has room for tables of at least this many elements.
