@@ -178,15 +178,9 @@ impl ScriptCompiler {
     ) -> Result<Vec<u8>, SnapshotError> {
         let state = ScriptState {
             meter: MemoryMeter::new(limit, usize::MAX),
-            memory: None,
-            input: Vec::new(),
-            requests: Vec::new(),
             clock: Clock::Frozen,
-            variables: Arc::default(),
             log: Log::new(log),
-            signals: Arc::default(),
-            response_body: limit,
-            refusal: None,
+            ..ScriptState::unused()
         };
         let mut store = new_store(self.first_image.engine(), state);
         let failed = |reason: wasmtime::Error| SnapshotError::Engine {

@@ -9,9 +9,12 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use limits::{TimeSpan, WorkerLimits};
 use script_abi::{Answer, encode, flags};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 use wasmtime::Module;
 
 use super::instance::Instance;
+use super::session::{Job, Session};
 use super::state::OpenRequest;
 use super::{ScriptEngine, ScriptProgram};
 use crate::compile::Compiler;
@@ -101,16 +104,19 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(future)
 }
 
-async fn call(guest: &Guest) -> Result<WorkerResponse, CallError> {
-    let request = WorkerRequest {
+fn a_request() -> WorkerRequest {
+    WorkerRequest {
         method: Method::GET,
         origin: "http://localhost".to_owned(),
         url: "/".to_owned(),
         headers: HeaderMap::new(),
         body: Bytes::from_static(b"body"),
         params: Vec::new(),
-    };
-    guest.worker.call(request).await
+    }
+}
+
+async fn call(guest: &Guest) -> Result<WorkerResponse, CallError> {
+    guest.worker.call(a_request()).await
 }
 
 async fn body_of(response: WorkerResponse) -> Result<Vec<u8>, Vec<u8>> {
@@ -300,6 +306,36 @@ fn a_trap_in_a_shared_instance_ends_its_requests_and_the_next_gets_another() {
     });
 }
 
+#[test]
+fn a_trap_is_told_to_the_request_that_it_is_about_and_not_to_the_others() {
+    let request =
+        "(if (i32.eq (local.get $id) (i32.const 2)) (then unreachable)) (f64.const 10000)";
+    let guest = guest(request, NEVER, 5);
+    block_on(async {
+        let permits = Arc::new(Semaphore::new(3));
+        let permit = || Arc::clone(&permits).try_acquire_owned().unwrap();
+        let (inbox, jobs) = mpsc::unbounded_channel();
+        let [first, second] = [(); 2].map(|()| {
+            let (reply, answered) = oneshot::channel();
+            let job = Job {
+                request: a_request(),
+                reply,
+                deadline: Instant::now() + Duration::from_secs(60),
+                turn: permit(),
+                in_lane: None,
+            };
+            assert!(inbox.send(job).is_ok());
+            answered
+        });
+        let session = Session::new(guest.worker.clone(), permit(), Some(jobs));
+        session.run(None).await;
+        let (first, second) = (first.await.unwrap(), second.await.unwrap());
+        assert!(matches!(first, Err(CallError::InstanceLost)), "{first:?}");
+        assert!(matches!(second, Err(CallError::Trap { .. })), "{second:?}");
+        assert_eq!(permits.available_permits(), 3);
+    });
+}
+
 /// A script in the real engine, as an app loads it.
 fn script(source: &str) -> (Arc<Host>, WorkerSettings, ScriptProgram) {
     let wasm = include_bytes!("../../../../engines/javascript/javascript.wasm");
@@ -379,7 +415,7 @@ fn a_request_writes_to_few_pages() {
         let instance = Instance::new(&program, &settings, 20_000, Arc::default());
         let mut instance = instance.await.unwrap();
         assert_eq!(written_pages(&instance), 0);
-        let (reply, answered) = tokio::sync::oneshot::channel();
+        let (reply, answered) = oneshot::channel();
         instance.store.data_mut().requests.push(OpenRequest {
             id: 1,
             body: Bytes::new(),
