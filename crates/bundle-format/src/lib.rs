@@ -35,7 +35,7 @@ pub use route::{RouteError, RoutePattern};
 pub const MAGIC: [u8; 8] = *b"wws\0bndl";
 
 /// Changed whenever a reader of the old format would misread the new one.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// What raw native code is aligned to, so that it can be executed where it is mapped.
 pub const PAGE: u64 = 4096;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::hash::ContentHash;
 use crate::route::RoutePattern;
 use limits::LimitOverrides;
+use outbound_rules::Rules;
 
 /// What a bundle says of itself, its workers, and the shape of its index.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,12 +110,26 @@ pub struct WorkerRecord {
     pub vars: Vec<(String, VarSource)>,
     /// What its configuration and the site's set; the rest has defaults.
     pub limits: LimitOverrides,
+    /// The calls to other servers that it may make.
+    pub outbound: Rules,
+    /// Its key-value store, if it has one.
+    pub kv: Option<KvRecord>,
     /// What one instance of it needs of the pool.
     pub needs: PoolNeeds,
     /// How many requests one instance answers.
     pub reuse: u32,
     /// Its machine code; of a script, the image of its heap.
     pub code: CodeRecord,
+}
+
+/// The key-value store of a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KvRecord {
+    /// Workers with the same one share their data.
+    pub namespace: String,
+    /// Whether a request is run again when another one has changed what it was given. `None`: only
+    /// where it may not call other servers.
+    pub retry: Option<bool>,
 }
 
 /// The JavaScript engine, which all scripts share.
@@ -133,6 +148,10 @@ pub enum WorkerKind {
     CoreCommand,
     /// A component that exports `wasi:cli/run`.
     ComponentCommand,
+    /// A component that exports `wasi:http/incoming-handler` 0.2.
+    HttpProxy,
+    /// A component that exports `wasi:http/handler` 0.3.
+    HttpService,
     /// JavaScript or TypeScript.
     Script,
 }
@@ -190,4 +209,133 @@ pub enum CodeStorage {
     Zstd,
     /// In a zstd frame that refers to the base of the script engine as what came before it.
     ZstdAfterBase,
+}
+
+#[cfg(test)]
+mod tests {
+    use outbound_rules::HostPattern;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn code() -> CodeRecord {
+        CodeRecord {
+            offset: 4096,
+            stored_bytes: 10,
+            code_bytes: 20,
+            hash: ContentHash::of(b"code"),
+            storage: CodeStorage::Zstd,
+        }
+    }
+
+    fn worker(kind: WorkerKind) -> WorkerRecord {
+        WorkerRecord {
+            source: "api/[id].wasm".to_owned(),
+            name: Some("users".to_owned()),
+            version: None,
+            route: RoutePattern::of_file("/api/[id]").unwrap(),
+            kind,
+            vars: vec![("A".to_owned(), VarSource::Literal("b".to_owned()))],
+            limits: LimitOverrides {
+                outbound_calls: Some(3),
+                ..LimitOverrides::default()
+            },
+            outbound: Rules {
+                hosts: vec![HostPattern::parse("*.example.com:8443").unwrap()],
+                methods: Some(vec!["GET".to_owned()]),
+                allow_http: true,
+                allow_private: false,
+            },
+            kv: Some(KvRecord {
+                namespace: "counters".to_owned(),
+                retry: Some(true),
+            }),
+            needs: PoolNeeds::default(),
+            reuse: 100,
+            code: code(),
+        }
+    }
+
+    fn meta() -> Meta {
+        let kinds = [
+            WorkerKind::CoreCommand,
+            WorkerKind::ComponentCommand,
+            WorkerKind::HttpProxy,
+            WorkerKind::HttpService,
+            WorkerKind::Script,
+        ];
+        Meta {
+            wws_version: "1".to_owned(),
+            engine: EngineFingerprint {
+                wasmtime: "48".to_owned(),
+                settings: 1,
+                target: "t".to_owned(),
+                cpu: "c".to_owned(),
+            },
+            layout: Layout::Project,
+            layout_reason: "why".to_owned(),
+            prefix: String::new(),
+            modified: Some(1),
+            media_types: vec!["text/html".to_owned()],
+            not_found_depth: Some(0),
+            asset_files: 1,
+            index: IndexShape::default(),
+            workers: kinds.map(worker).to_vec(),
+            script_engine: Some(ScriptEngineRecord {
+                code: code(),
+                base: code(),
+            }),
+        }
+    }
+
+    #[test]
+    fn a_meta_section_comes_back_as_it_was_written() {
+        let bytes = meta().encode().unwrap();
+        assert_eq!(Meta::decode(&bytes).unwrap(), meta());
+    }
+
+    #[test]
+    fn a_host_that_is_none_makes_the_section_unreadable() {
+        let (good, bad) = (b"*.example.com:8443", b"*.example.com/8443");
+        let mut bytes = meta().encode().unwrap();
+        let at = bytes.windows(good.len()).position(|part| part == good);
+        let at = at.unwrap();
+        bytes[at..at + bad.len()].copy_from_slice(bad);
+        assert!(Meta::decode(&bytes).is_err());
+    }
+
+    #[test]
+    fn a_flipped_bit_gives_an_error_or_a_value_like_any_other_and_a_cut_an_error() {
+        let good = meta().encode().unwrap();
+        for bit in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(found) = Meta::decode(&bad) {
+                let again = Meta::decode(&found.encode().unwrap()).unwrap();
+                assert_eq!(again, found, "bit {bit}");
+            }
+        }
+        for length in 0..good.len() {
+            assert!(Meta::decode(&good[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes: Vec<u8>) {
+            let _ = Meta::decode(&bytes);
+        }
+
+        #[test]
+        fn garbled_bytes_are_read_without_panic(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        ) {
+            let mut bytes = meta().encode().unwrap();
+            for (at, byte) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            let _ = Meta::decode(&bytes);
+        }
+    }
 }

@@ -23,6 +23,16 @@ pub const RESPONSE_BODY_BOUNDS: RangeInclusive<ByteSize> = ByteSize(1)..=ByteSiz
 pub const CONCURRENCY_BOUNDS: RangeInclusive<u32> = 1..=10_000;
 /// `0` answers 503 as soon as all slots are taken.
 pub const QUEUE_BOUNDS: RangeInclusive<u32> = 0..=100_000;
+/// Of `outbound_time` and `outbound_connect`: no server is worth waiting for longer than an hour.
+pub const OUTBOUND_TIME_BOUNDS: RangeInclusive<TimeSpan> =
+    TimeSpan(Duration::from_millis(1))..=TimeSpan(Duration::from_secs(60 * 60));
+/// A call whose answer may hold nothing is a mistake.
+pub const OUTBOUND_RESPONSE_BOUNDS: RangeInclusive<ByteSize> = ByteSize(1)..=ByteSize::gib(1);
+/// Whoever wants no calls at all allows no hosts.
+pub const OUTBOUND_CALLS_BOUNDS: RangeInclusive<u32> = 1..=10_000;
+/// `0B` gives a worker nothing unless its namespace is empty. It is JSON on both ways, and in memory
+/// for each request.
+pub const KV_SNAPSHOT_BOUNDS: RangeInclusive<ByteSize> = ByteSize(0)..=ByteSize::mib(64);
 
 /// Why a text is not a value of a limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -102,6 +112,56 @@ pub fn parse_queue(text: &str) -> Result<u32, LimitError> {
     parse_count("queue", text, &QUEUE_BOUNDS)
 }
 
+/// The time of one call to another server, as in `10s`.
+///
+/// # Errors
+/// No number, no or an unknown unit, or outside [`OUTBOUND_TIME_BOUNDS`].
+pub fn parse_outbound_time(text: &str) -> Result<TimeSpan, LimitError> {
+    within("outbound_time", text.parse()?, text, &OUTBOUND_TIME_BOUNDS)
+}
+
+/// The time of connecting to another server, as in `5s`.
+///
+/// # Errors
+/// No number, no or an unknown unit, or outside [`OUTBOUND_TIME_BOUNDS`].
+pub fn parse_outbound_connect(text: &str) -> Result<TimeSpan, LimitError> {
+    within(
+        "outbound_connect",
+        text.parse()?,
+        text,
+        &OUTBOUND_TIME_BOUNDS,
+    )
+}
+
+/// The longest answer of another server, as in `16MiB`.
+///
+/// # Errors
+/// No number, no or an unknown unit, or outside [`OUTBOUND_RESPONSE_BOUNDS`].
+pub fn parse_outbound_response(text: &str) -> Result<ByteSize, LimitError> {
+    within(
+        "outbound_response",
+        text.parse()?,
+        text,
+        &OUTBOUND_RESPONSE_BOUNDS,
+    )
+}
+
+/// The number of calls to other servers at the same time, as in `32`.
+///
+/// # Errors
+/// Not a whole number, or outside [`OUTBOUND_CALLS_BOUNDS`].
+pub fn parse_outbound_calls(text: &str) -> Result<u32, LimitError> {
+    parse_count("outbound_calls", text, &OUTBOUND_CALLS_BOUNDS)
+}
+
+/// The most bytes of a namespace that is given to a worker as a whole, as in `4MiB`.
+///
+/// # Errors
+/// No number, no or an unknown unit, or outside [`KV_SNAPSHOT_BOUNDS`].
+pub fn parse_kv_snapshot(text: &str) -> Result<ByteSize, LimitError> {
+    within("kv_snapshot", text.parse()?, text, &KV_SNAPSHOT_BOUNDS)
+}
+
 fn parse_count(
     limit: &'static str,
     text: &str,
@@ -178,6 +238,16 @@ mod tests {
         check(parse_concurrency, "10000", "10000");
         check(parse_queue, "0", "0");
         check(parse_queue, "100000", "100000");
+        check(parse_outbound_time, "1ms", "1ms");
+        check(parse_outbound_time, "60m", "60m");
+        check(parse_outbound_connect, "1ms", "1ms");
+        check(parse_outbound_connect, "3600s", "60m");
+        check(parse_outbound_response, "1B", "1B");
+        check(parse_outbound_response, "1GiB", "1GiB");
+        check(parse_outbound_calls, "1", "1");
+        check(parse_outbound_calls, "10000", "10000");
+        check(parse_kv_snapshot, "0B", "0B");
+        check(parse_kv_snapshot, "64MiB", "64MiB");
     }
 
     #[test]
@@ -230,6 +300,20 @@ mod tests {
             "99999999999999999999",
             "queue must be from 0 to 100000",
         );
+        let time = "outbound_time must be from 1ms to 60m";
+        refused(parse_outbound_time, "0.5ms", time);
+        refused(parse_outbound_time, "3601s", time);
+        let connect = "outbound_connect must be from 1ms to 60m";
+        refused(parse_outbound_connect, "0s", connect);
+        refused(parse_outbound_connect, "61m", connect);
+        let response = "outbound_response must be from 1B to 1GiB";
+        refused(parse_outbound_response, "0B", response);
+        refused(parse_outbound_response, "1073741825B", response);
+        let calls = "outbound_calls must be from 1 to 10000";
+        refused(parse_outbound_calls, "0", calls);
+        refused(parse_outbound_calls, "10001", calls);
+        let snapshot = "kv_snapshot must be from 0B to 64MiB";
+        refused(parse_kv_snapshot, "67108865B", snapshot);
     }
 
     #[test]
@@ -262,6 +346,10 @@ mod tests {
             prop_assert!(parse_time(&text).iter().all(|v| TIME_BOUNDS.contains(v)));
             prop_assert!(parse_memory(&text).iter().all(|v| MEMORY_BOUNDS.contains(v)));
             prop_assert!(parse_queue(&text).iter().all(|v| QUEUE_BOUNDS.contains(v)));
+            prop_assert!(
+                parse_outbound_time(&text).iter().all(|v| OUTBOUND_TIME_BOUNDS.contains(v))
+            );
+            prop_assert!(parse_kv_snapshot(&text).iter().all(|v| KV_SNAPSHOT_BOUNDS.contains(v)));
         }
     }
 }

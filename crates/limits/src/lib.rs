@@ -1,13 +1,18 @@
 //! Every limit of a worker: its name, its unit, its default, and why it exists.
 //!
-//! | name          | unit  | default   | bounds           | why                                      |
-//! |---------------|-------|-----------|------------------|------------------------------------------|
-//! | time          | time  | 30s       | 1ms to 24h       | an endless worker must not hold its slot |
-//! | memory        | bytes | 128MiB    | 64KiB to 4GiB    | one worker must not starve the others    |
-//! | request_body  | bytes | 10MiB     | 0B to 1GiB       | a body is held in memory for the worker  |
-//! | response_body | bytes | 16MiB     | 1B to 1GiB       | an answer is held until it is complete   |
-//! | concurrency   | calls | 4 x cores | 1 to 10000       | more calls than cores only share them    |
-//! | queue         | calls | 64        | 0 to 100000      | waiting longer than this, a 503 is kinder |
+//! | name              | unit  | default   | bounds        | why                                       |
+//! |-------------------|-------|-----------|---------------|-------------------------------------------|
+//! | time              | time  | 30s       | 1ms to 24h    | an endless worker must not hold its slot  |
+//! | memory            | bytes | 128MiB    | 64KiB to 4GiB | one worker must not starve the others     |
+//! | request_body      | bytes | 10MiB     | 0B to 1GiB    | a body is held in memory for the worker   |
+//! | response_body     | bytes | 16MiB     | 1B to 1GiB    | an answer is held until it is complete    |
+//! | concurrency       | calls | 4 x cores | 1 to 10000    | more calls than cores only share them     |
+//! | queue             | calls | 64        | 0 to 100000   | waiting longer than this, a 503 is kinder |
+//! | outbound_time     | time  | 10s       | 1ms to 1h     | another server may never end its answer   |
+//! | outbound_connect  | time  | 5s        | 1ms to 1h     | another machine may not be there at all   |
+//! | outbound_response | bytes | 16MiB     | 1B to 1GiB    | another server may answer without end     |
+//! | outbound_calls    | calls | 32        | 1 to 10000    | each takes a socket, which all share      |
+//! | kv_snapshot       | bytes | 4MiB      | 0B to 64MiB   | the wws protocol copies it in and out     |
 //!
 //! Times and sizes carry their unit in text (`"30s"`, `"16MiB"`); a bare number is refused.
 //! Whoever reads a limit, from TOML or the command line, calls a `parse_*` function here, so
@@ -22,9 +27,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use crate::bounds::{
-    CONCURRENCY_BOUNDS, LimitError, MEMORY_BOUNDS, QUEUE_BOUNDS, REQUEST_BODY_BOUNDS,
-    RESPONSE_BODY_BOUNDS, TIME_BOUNDS, parse_concurrency, parse_memory, parse_queue,
-    parse_request_body, parse_response_body, parse_time,
+    CONCURRENCY_BOUNDS, KV_SNAPSHOT_BOUNDS, LimitError, MEMORY_BOUNDS, OUTBOUND_CALLS_BOUNDS,
+    OUTBOUND_RESPONSE_BOUNDS, OUTBOUND_TIME_BOUNDS, QUEUE_BOUNDS, REQUEST_BODY_BOUNDS,
+    RESPONSE_BODY_BOUNDS, TIME_BOUNDS, parse_concurrency, parse_kv_snapshot, parse_memory,
+    parse_outbound_calls, parse_outbound_connect, parse_outbound_response, parse_outbound_time,
+    parse_queue, parse_request_body, parse_response_body, parse_time,
 };
 pub use crate::quantity::{ByteSize, QuantityError, TimeSpan};
 
@@ -36,6 +43,11 @@ pub const LIMIT_NAMES: &[&str] = &[
     "response_body",
     "concurrency",
     "queue",
+    "outbound_time",
+    "outbound_connect",
+    "outbound_response",
+    "outbound_calls",
+    "kv_snapshot",
 ];
 
 /// Calls at once for each core where nobody chose a number: workers wait as well as compute.
@@ -57,6 +69,16 @@ pub struct WorkerLimits {
     pub concurrency: Option<u32>,
     /// Calls that wait for a free slot; one more is answered 503.
     pub queue: u32,
+    /// Wall-clock time of one call to another server, until the last byte of its answer.
+    pub outbound_time: TimeSpan,
+    /// The part of it that goes into finding the address and connecting.
+    pub outbound_connect: TimeSpan,
+    /// Longest body of the answer of another server.
+    pub outbound_response: ByteSize,
+    /// Calls to other servers that one worker has open at the same time, over all its requests.
+    pub outbound_calls: u32,
+    /// Keys and values that a worker of the wws protocol is given as `kv`, all together.
+    pub kv_snapshot: ByteSize,
 }
 
 impl Default for WorkerLimits {
@@ -68,6 +90,11 @@ impl Default for WorkerLimits {
             response_body: ByteSize::mib(16),
             concurrency: None,
             queue: 64,
+            outbound_time: TimeSpan(Duration::from_secs(10)),
+            outbound_connect: TimeSpan(Duration::from_secs(5)),
+            outbound_response: ByteSize::mib(16),
+            outbound_calls: 32,
+            kv_snapshot: ByteSize::mib(4),
         }
     }
 }
@@ -98,6 +125,16 @@ pub struct LimitOverrides {
     pub concurrency: Option<u32>,
     /// See [`WorkerLimits::queue`].
     pub queue: Option<u32>,
+    /// See [`WorkerLimits::outbound_time`].
+    pub outbound_time: Option<TimeSpan>,
+    /// See [`WorkerLimits::outbound_connect`].
+    pub outbound_connect: Option<TimeSpan>,
+    /// See [`WorkerLimits::outbound_response`].
+    pub outbound_response: Option<ByteSize>,
+    /// See [`WorkerLimits::outbound_calls`].
+    pub outbound_calls: Option<u32>,
+    /// See [`WorkerLimits::kv_snapshot`].
+    pub kv_snapshot: Option<ByteSize>,
 }
 
 impl LimitOverrides {
@@ -110,6 +147,11 @@ impl LimitOverrides {
             response_body: self.response_body.unwrap_or(base.response_body),
             concurrency: self.concurrency.or(base.concurrency),
             queue: self.queue.unwrap_or(base.queue),
+            outbound_time: self.outbound_time.unwrap_or(base.outbound_time),
+            outbound_connect: self.outbound_connect.unwrap_or(base.outbound_connect),
+            outbound_response: self.outbound_response.unwrap_or(base.outbound_response),
+            outbound_calls: self.outbound_calls.unwrap_or(base.outbound_calls),
+            kv_snapshot: self.kv_snapshot.unwrap_or(base.kv_snapshot),
         }
     }
 
@@ -123,6 +165,11 @@ impl LimitOverrides {
             response_body: self.response_body.or(weaker.response_body),
             concurrency: self.concurrency.or(weaker.concurrency),
             queue: self.queue.or(weaker.queue),
+            outbound_time: self.outbound_time.or(weaker.outbound_time),
+            outbound_connect: self.outbound_connect.or(weaker.outbound_connect),
+            outbound_response: self.outbound_response.or(weaker.outbound_response),
+            outbound_calls: self.outbound_calls.or(weaker.outbound_calls),
+            kv_snapshot: self.kv_snapshot.or(weaker.kv_snapshot),
         }
     }
 }
@@ -139,6 +186,11 @@ mod tests {
             response_body: Some(ByteSize(4)),
             concurrency: Some(5),
             queue: Some(6),
+            outbound_time: Some(TimeSpan(Duration::from_secs(7))),
+            outbound_connect: Some(TimeSpan(Duration::from_secs(8))),
+            outbound_response: Some(ByteSize(9)),
+            outbound_calls: Some(10),
+            kv_snapshot: Some(ByteSize(11)),
         }
     }
 
@@ -175,6 +227,11 @@ mod tests {
             response_body: ByteSize(4),
             concurrency: Some(5),
             queue: 6,
+            outbound_time: TimeSpan(Duration::from_secs(7)),
+            outbound_connect: TimeSpan(Duration::from_secs(8)),
+            outbound_response: ByteSize(9),
+            outbound_calls: 10,
+            kv_snapshot: ByteSize(11),
         };
         assert_eq!(all_chosen().apply(WorkerLimits::default()), want);
     }
@@ -206,5 +263,10 @@ mod tests {
         assert!(REQUEST_BODY_BOUNDS.contains(&defaults.request_body));
         assert!(RESPONSE_BODY_BOUNDS.contains(&defaults.response_body));
         assert!(QUEUE_BOUNDS.contains(&defaults.queue));
+        assert!(OUTBOUND_TIME_BOUNDS.contains(&defaults.outbound_time));
+        assert!(OUTBOUND_TIME_BOUNDS.contains(&defaults.outbound_connect));
+        assert!(OUTBOUND_RESPONSE_BOUNDS.contains(&defaults.outbound_response));
+        assert!(OUTBOUND_CALLS_BOUNDS.contains(&defaults.outbound_calls));
+        assert!(KV_SNAPSHOT_BOUNDS.contains(&defaults.kv_snapshot));
     }
 }

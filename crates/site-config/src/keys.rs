@@ -24,6 +24,15 @@ pub(crate) fn string(value: &Value<'_>, example: &str, findings: &mut Findings) 
     None
 }
 
+/// `true` or `false`.
+pub(crate) fn boolean(value: &Value<'_>, findings: &mut Findings) -> Option<bool> {
+    if let DeValue::Boolean(boolean) = value.get_ref() {
+        return Some(*boolean);
+    }
+    wrong_type(value, "true or false", findings);
+    None
+}
+
 /// The decimal text of an integer of any size; `example` is a TOML value that is accepted.
 pub(crate) fn integer(value: &Value<'_>, example: &str, findings: &mut Findings) -> Option<String> {
     let DeValue::Integer(integer) = value.get_ref() else {
@@ -67,21 +76,6 @@ pub(crate) fn unsupported(key: &Key<'_>, label: &str, findings: &mut Findings) {
          remove it or leave the file out with --ignore"
     );
     findings.add(key.span().start, message);
-}
-
-/// A key in a family without any supported member: each member of the table is a problem of
-/// its own, because they are different features.
-pub(crate) fn unsupported_family(key: &Key<'_>, value: &Value<'_>, findings: &mut Findings) {
-    let family = key.get_ref();
-    match value.get_ref() {
-        DeValue::Table(members) if !members.is_empty() => {
-            for member in members.keys() {
-                let label = format!("[{family}.{}]", member.get_ref().escape_debug());
-                unsupported(member, &label, findings);
-            }
-        }
-        _ => unsupported(key, &format!("[{family}]"), findings),
-    }
 }
 
 /// A key nobody knows; `kind` is the word for what `known` lists, such as "key".

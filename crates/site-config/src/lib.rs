@@ -1,24 +1,29 @@
 //! The TOML files of a site, parsed into types, with `file:line:column` for every problem.
 //!
-//! | file                        | keys                                            | result           |
-//! |-----------------------------|-------------------------------------------------|------------------|
-//! | `name.toml` beside a worker | name, version, `[vars]`, `[limits]`, `[worker]` | [`WorkerConfig`] |
-//! | `wws.toml` at the site root | `[limits]`, `[workers]`                         | [`SiteConfig`]   |
+//! | file                        | keys                                          | result           |
+//! |-----------------------------|-----------------------------------------------|------------------|
+//! | `name.toml` beside a worker | name, version, all tables below but the last  | [`WorkerConfig`] |
+//! | `wws.toml` at the site root | `[limits]`, `[workers]`                       | [`SiteConfig`]   |
 //!
-//! | table       | keys                                                  |
-//! |-------------|-------------------------------------------------------|
-//! | `[vars]`    | names of variables                                    |
-//! | `[limits]`  | [`LIMIT_NAMES`](limits::LIMIT_NAMES)                  |
-//! | `[worker]`  | reuse (1 to 1,000,000), body (`"text"` or `"stream"`) |
-//! | `[workers]` | scripts (an array of glob patterns)                   |
+//! | table                      | keys                                                      |
+//! |----------------------------|-----------------------------------------------------------|
+//! | `[vars]`                   | names of variables                                        |
+//! | `[limits]`                 | [`LIMIT_NAMES`](limits::LIMIT_NAMES)                      |
+//! | `[worker]`                 | reuse (1 to 1,000,000), body (`"text"` or `"stream"`)     |
+//! | `[features.http_requests]` | allowed_hosts, allowed_methods, allow_http, allow_private |
+//! | `[data.kv]`                | namespace (1 to 128 bytes), retry (true or false)         |
+//! | `[workers]`                | scripts (an array of glob patterns)                       |
 //!
 //! A file is either understood whole or refused with all its problems at once; nothing in it
 //! is ever skipped in silence. Keys of Wasm Workers Server that this version cannot honour are
 //! problems too. What only the whole site can tell is left to the bundler, with the [`Place`] to
-//! report it at. Not here: finding the files, and whether a worker is a script (the bundler), the
-//! bounds of limits (`limits`), reading the environment (the app, when it starts).
+//! report it at. Not here: finding the files, and what kind of worker there is (the bundler), the
+//! bounds of limits (`limits`), which calls pass (`outbound-rules`), reading the environment (the
+//! app, when it starts).
 
+mod data;
 mod document;
+mod features;
 mod keys;
 mod limits_table;
 mod script_patterns;
@@ -27,6 +32,7 @@ mod vars;
 mod worker;
 mod worker_table;
 
+pub use crate::data::KvConfig;
 pub use crate::document::FILE_BYTES_MAX;
 pub use crate::script_patterns::ScriptPattern;
 pub use crate::site::{SiteConfig, parse_site_config};
@@ -55,6 +61,15 @@ pub struct Place {
     pub line: u32,
     /// The column in characters, from 1.
     pub column: u32,
+}
+
+/// A value, and where its key stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed<T> {
+    /// What was written.
+    pub value: T,
+    /// Where the key begins.
+    pub place: Place,
 }
 
 impl Place {

@@ -7,9 +7,6 @@ use limits::{LIMIT_NAMES, LimitError, LimitOverrides};
 use crate::document::Findings;
 use crate::keys::{self, Value};
 
-/// Limits of outbound requests, which this version does not offer to workers.
-const LATER_NAMES: &[&str] = &["outbound_time", "outbound_response"];
-
 pub(crate) fn read(value: &Value<'_>, findings: &mut Findings) -> LimitOverrides {
     let mut limits = LimitOverrides::default();
     let Some(table) = keys::table(value, "[limits]", findings) else {
@@ -33,8 +30,24 @@ pub(crate) fn read(value: &Value<'_>, findings: &mut Findings) -> LimitOverrides
                 limits.concurrency = count(value, "8", limits::parse_concurrency, findings);
             }
             "queue" => limits.queue = count(value, "64", limits::parse_queue, findings),
-            name if LATER_NAMES.contains(&name) => {
-                keys::unsupported(key, &format!("limits.{name}"), findings);
+            "outbound_time" => {
+                let parse = limits::parse_outbound_time;
+                limits.outbound_time = quantity(value, "\"10s\"", parse, findings);
+            }
+            "outbound_connect" => {
+                let parse = limits::parse_outbound_connect;
+                limits.outbound_connect = quantity(value, "\"5s\"", parse, findings);
+            }
+            "outbound_response" => {
+                let parse = limits::parse_outbound_response;
+                limits.outbound_response = quantity(value, "\"16MiB\"", parse, findings);
+            }
+            "outbound_calls" => {
+                limits.outbound_calls = count(value, "32", limits::parse_outbound_calls, findings);
+            }
+            "kv_snapshot" => {
+                let parse = limits::parse_kv_snapshot;
+                limits.kv_snapshot = quantity(value, "\"4MiB\"", parse, findings);
             }
             _ => keys::unknown(key, "limit", LIMIT_NAMES, findings),
         }
@@ -94,7 +107,9 @@ mod tests {
     #[test]
     fn every_limit_is_read_with_its_unit() {
         let text = "[limits]\ntime = \"1.5s\"\nmemory = \"64MiB\"\nrequest_body = \"0B\"\n\
-            response_body = \"1GiB\"\nconcurrency = 0x10\nqueue = 1_000\n";
+            response_body = \"1GiB\"\nconcurrency = 0x10\nqueue = 1_000\n\
+            outbound_time = \"1s\"\noutbound_connect = \"2s\"\noutbound_response = \"3B\"\n\
+            outbound_calls = 4\nkv_snapshot = \"5B\"\n";
         let want = LimitOverrides {
             time: Some(TimeSpan(Duration::from_millis(1500))),
             memory: Some(ByteSize(64 << 20)),
@@ -102,6 +117,11 @@ mod tests {
             response_body: Some(ByteSize(1 << 30)),
             concurrency: Some(16),
             queue: Some(1000),
+            outbound_time: Some(TimeSpan(Duration::from_secs(1))),
+            outbound_connect: Some(TimeSpan(Duration::from_secs(2))),
+            outbound_response: Some(ByteSize(3)),
+            outbound_calls: Some(4),
+            kv_snapshot: Some(ByteSize(5)),
         };
         check(text, Ok(want));
     }
@@ -156,8 +176,8 @@ mod tests {
     }
 
     #[test]
-    fn unknown_and_later_limits_are_problems_at_the_key() {
-        let known = "known here: time, memory, request_body, response_body, concurrency, queue";
+    fn unknown_limits_are_problems_at_the_key() {
+        let known = format!("known here: {}", LIMIT_NAMES.join(", "));
         check(
             "limits.memroy = \"1MiB\"\nlimits.cpu = 1",
             Err(&[
@@ -165,15 +185,6 @@ mod tests {
                     "wws.toml:1:8: unknown limit \"memroy\"; did you mean \"memory\"? {known}"
                 ),
                 &format!("wws.toml:2:8: unknown limit \"cpu\"; {known}"),
-            ]),
-        );
-        let advice = "is not supported in this version of wws; \
-            remove it or leave the file out with --ignore";
-        check(
-            "[limits]\noutbound_time = \"1s\"\noutbound_response = \"1MiB\"",
-            Err(&[
-                &format!("wws.toml:2:1: limits.outbound_time {advice}"),
-                &format!("wws.toml:3:1: limits.outbound_response {advice}"),
             ]),
         );
     }

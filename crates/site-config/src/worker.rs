@@ -1,17 +1,21 @@
 //! `name.toml` beside a worker: the keys of Wasm Workers Server 1.7, `[limits]` and `[worker]`.
 //!
-//! Keys of 1.7 that need host features this version does not have are problems, not skipped:
-//! a worker that silently lacks its key-value store would fail on the first request instead.
+//! Keys of 1.7 that need host features this version does not have are problems, not skipped: a
+//! worker that silently lacks its folders would fail on the first request instead.
 
 use limits::LimitOverrides;
+use outbound_rules::Rules;
 use toml::de::DeTable;
 
+use crate::data::{self, KvConfig};
 use crate::document::{self, Findings};
 use crate::vars::{self, VarValue};
 use crate::worker_table::{self, BodyForm, WorkerTable};
-use crate::{Place, Problem, keys, limits_table};
+use crate::{Placed, Problem, features, keys, limits_table};
 
-const KNOWN_KEYS: &[&str] = &["name", "version", "vars", "limits", "worker"];
+const KNOWN_KEYS: &[&str] = &[
+    "name", "version", "vars", "limits", "worker", "features", "data",
+];
 
 /// What the file of one worker says. An empty file is the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,14 +28,15 @@ pub struct WorkerConfig {
     pub vars: Vec<(String, VarValue)>,
     /// The limits this worker chooses.
     pub limits: LimitOverrides,
+    /// The calls to other servers that this worker may make.
+    pub outbound: Rules,
+    /// Its key-value store.
+    pub kv: Option<KvConfig>,
     /// How many requests one instance answers, within [`REUSE_BOUNDS`](crate::REUSE_BOUNDS).
-    /// Only scripts can have this.
-    pub reuse: Option<u32>,
+    /// Scripts and components of `wasi:http` 0.3 can have this.
+    pub reuse: Option<Placed<u32>>,
     /// What a script gets as `request.body`. Only scripts can have this.
-    pub body: Option<BodyForm>,
-    /// Where the first key of `[worker]` stands, if it has any: the bundler refuses it there
-    /// when the worker is no script.
-    pub worker_table: Option<Place>,
+    pub body: Option<Placed<BodyForm>>,
 }
 
 /// The configuration in `bytes`, the content of a worker's file; `file` is only named in
@@ -55,10 +60,10 @@ fn interpret(table: &DeTable<'_>, text: &str, findings: &mut Findings) -> Worker
                 WorkerTable {
                     reuse: config.reuse,
                     body: config.body,
-                    first_key: config.worker_table,
                 } = worker_table::read(value, text, findings);
             }
-            "data" | "features" => keys::unsupported_family(key, value, findings),
+            "features" => config.outbound = features::read(value, findings),
+            "data" => config.kv = data::read(value, findings),
             "folders" => keys::unsupported(key, "[[folders]]", findings),
             _ => keys::unknown(key, "key", KNOWN_KEYS, findings),
         }
@@ -72,6 +77,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Place;
 
     const ADVICE: &str = "is not supported in this version of wws; \
         remove it or leave the file out with --ignore";
@@ -87,7 +93,8 @@ mod tests {
     fn a_complete_file_is_read() {
         let text = "name = \"hello\"\nversion = \"1\"\n[vars]\nGREETING = \"hi\"\n\
             TOKEN = \"$TOKEN!\"\n[limits]\nmemory = \"1MiB\"\n\
-            [worker]\nreuse = 1000\nbody = \"text\"\n";
+            [worker]\nreuse = 1000\nbody = \"text\"\n[data.kv]\nnamespace = \"n\"\n\
+            [features.http_requests]\nallow_http = true\n";
         let token = VarValue::Environment {
             variable: "TOKEN".to_owned(),
             required: true,
@@ -103,11 +110,23 @@ mod tests {
                 memory: Some(ByteSize(1 << 20)),
                 ..LimitOverrides::default()
             },
-            reuse: Some(1000),
-            body: Some(BodyForm::Text),
-            worker_table: Some(Place { line: 9, column: 1 }),
+            outbound: Rules {
+                allow_http: true,
+                ..Rules::default()
+            },
+            kv: Some(KvConfig {
+                namespace: "n".to_owned(),
+                retry: None,
+            }),
+            reuse: Some(placed(1000, 9)),
+            body: Some(placed(BodyForm::Text, 10)),
         };
         assert_eq!(parse_worker_config("a.toml", text.as_bytes()), Ok(want));
+    }
+
+    fn placed<T>(value: T, line: u32) -> Placed<T> {
+        let place = Place { line, column: 1 };
+        Placed { value, place }
     }
 
     #[test]
@@ -133,27 +152,14 @@ mod tests {
     #[test]
     fn keys_of_1_7_without_support_are_problems_at_the_key() {
         check(
-            "[data.kv]\nnamespace = \"a\"\n[data.sql]",
-            &[
-                &format!("a.toml:1:7: [data.kv] {ADVICE}"),
-                &format!("a.toml:3:7: [data.sql] {ADVICE}"),
-            ],
-        );
-        check("[data]", &[&format!("a.toml:1:2: [data] {ADVICE}")]);
-        check("data = 1", &[&format!("a.toml:1:1: [data] {ADVICE}")]);
-        check(
             "[[folders]]\nfrom = \"a\"\n[[folders]]\nfrom = \"b\"",
             &[&format!("a.toml:1:3: [[folders]] {ADVICE}")],
-        );
-        check(
-            "[features.http_requests]\nallowed_hosts = []",
-            &[&format!("a.toml:1:11: [features.http_requests] {ADVICE}")],
         );
     }
 
     #[test]
     fn unknown_keys_are_problems_with_the_known_ones() {
-        let known = "known here: name, version, vars, limits, worker";
+        let known = "known here: name, version, vars, limits, worker, features, data";
         check(
             "nmae = \"a\"\n[environment]\n[workers]",
             &[
@@ -199,7 +205,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_without_panic(text in "(\\PC|[\\[\\]={}.\"'\n$a]|vars|limits|data|worker|reuse){0,60}") {
+        fn any_text_is_read_without_panic(text in "(\\PC|[\\[\\]={}.\"'\n$a]|vars|limits|data|kv|features|worker|reuse){0,60}") {
             if let Err(problems) = parse_worker_config("a.toml", text.as_bytes()) {
                 prop_assert!(!problems.is_empty());
             }

@@ -1,11 +1,11 @@
-//! `[worker]`: how the instances of a script are run.
+//! `[worker]`: how the instances of a worker are run.
 //!
-//! Not here: whether the worker is a script. The bundler knows, and refuses these keys for
-//! other workers at `first_key`.
+//! Not here: what kind of worker it is. The bundler knows, and refuses the keys that it cannot have
+//! where they stand.
 
 use std::ops::RangeInclusive;
 
-use crate::Place;
+use crate::Placed;
 use crate::document::{Findings, Places};
 use crate::keys::{self, Value};
 
@@ -26,10 +26,8 @@ pub enum BodyForm {
 
 #[derive(Default)]
 pub(crate) struct WorkerTable {
-    pub(crate) reuse: Option<u32>,
-    pub(crate) body: Option<BodyForm>,
-    /// The first in the file, not in the alphabet; nothing where the table is empty.
-    pub(crate) first_key: Option<Place>,
+    pub(crate) reuse: Option<Placed<u32>>,
+    pub(crate) body: Option<Placed<BodyForm>>,
 }
 
 pub(crate) fn read(value: &Value<'_>, text: &str, findings: &mut Findings) -> WorkerTable {
@@ -38,14 +36,25 @@ pub(crate) fn read(value: &Value<'_>, text: &str, findings: &mut Findings) -> Wo
         return found;
     };
     for (key, value) in table {
+        let place = || Places::of(text).find(key.span().start);
         match key.get_ref().as_ref() {
-            "reuse" => found.reuse = reuse(value, findings),
-            "body" => found.body = body(value, findings),
+            "reuse" => {
+                let value = reuse(value, findings);
+                found.reuse = value.map(|value| Placed {
+                    value,
+                    place: place(),
+                });
+            }
+            "body" => {
+                let value = body(value, findings);
+                found.body = value.map(|value| Placed {
+                    value,
+                    place: place(),
+                });
+            }
             _ => keys::unknown(key, "key", KNOWN_KEYS, findings),
         }
     }
-    let first = table.keys().map(|key| key.span().start).min();
-    found.first_key = first.map(|at| Places::of(text).find(at));
     found
 }
 
@@ -82,47 +91,37 @@ fn body(value: &Value<'_>, findings: &mut Findings) -> Option<BodyForm> {
 mod tests {
     use super::*;
 
-    type Found = (Option<u32>, Option<BodyForm>, Option<(u32, u32)>);
+    type Found = (Option<(u32, u32, u32)>, Option<(BodyForm, u32, u32)>);
 
     #[track_caller]
     fn check(text: &str, want: Result<Found, &[&str]>) {
         let found = crate::parse_worker_config("a.toml", text.as_bytes());
         let found = found
-            .map(|config| {
-                let place = config.worker_table.map(|place| (place.line, place.column));
-                (config.reuse, config.body, place)
-            })
+            .map(|config| (config.reuse.map(flat), config.body.map(flat)))
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>());
         let want =
             want.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>());
         assert_eq!(found, want);
     }
 
-    #[test]
-    fn every_key_is_optional() {
-        check("", Ok((None, None, None)));
-        check("[worker]", Ok((None, None, None)));
-        check("[worker]\nreuse = 1", Ok((Some(1), None, Some((2, 1)))));
-        check(
-            "[worker]\nbody = \"stream\"",
-            Ok((None, Some(BodyForm::Stream), Some((2, 1)))),
-        );
-        check(
-            "worker = { reuse = 1_000_000, body = 'text' }",
-            Ok((Some(1_000_000), Some(BodyForm::Text), Some((1, 12)))),
-        );
-        check("worker.reuse = 0x10", Ok((Some(16), None, Some((1, 8)))));
+    fn flat<T>(placed: Placed<T>) -> (T, u32, u32) {
+        (placed.value, placed.place.line, placed.place.column)
     }
 
     #[test]
-    fn the_first_key_is_the_first_in_the_file() {
-        let both = |place| Ok((Some(7), Some(BodyForm::Text), Some(place)));
-        check("[worker]\n\n  reuse = 7\nbody = \"text\"", both((3, 3)));
-        check("[worker]\nbody = \"text\"\nreuse = 7", both((2, 1)));
+    fn every_key_is_optional_and_has_its_place() {
+        check("", Ok((None, None)));
+        check("[worker]", Ok((None, None)));
+        check("[worker]\n  reuse = 1", Ok((Some((1, 2, 3)), None)));
         check(
-            "name = \"ä\"\nworker.reuse = 7\nversion = \"1\"\nworker.body = \"text\"",
-            both((2, 8)),
+            "[worker]\nbody = \"stream\"",
+            Ok((None, Some((BodyForm::Stream, 2, 1)))),
         );
+        check(
+            "worker = { reuse = 1_000_000, body = 'text' }",
+            Ok((Some((1_000_000, 1, 12)), Some((BodyForm::Text, 1, 31)))),
+        );
+        check("worker.reuse = 0x10", Ok((Some((16, 1, 8)), None)));
     }
 
     #[test]
