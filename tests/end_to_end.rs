@@ -4,9 +4,12 @@
 
 mod assets;
 mod bundle;
+mod components;
 mod examples;
 mod hostile;
+mod kv;
 mod life;
+mod outbound;
 mod platform;
 mod scripts;
 mod support;

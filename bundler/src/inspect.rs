@@ -10,6 +10,7 @@ use bundle_format::index::{Entry, EntryId, StoredCoding, Target, VariantId};
 use bundle_format::meta::{VarSource, WorkerKind, WorkerRecord};
 use bundle_format::{Bundle, Damage, OpenError};
 use limits::WorkerLimits;
+use outbound_rules::Rules;
 use serde::Serialize;
 
 use crate::progress::megabytes;
@@ -88,6 +89,31 @@ struct InspectedWorker {
     /// Names only: a value may be a secret.
     vars: Vec<String>,
     limits: InspectedLimits,
+    /// `None`: no calls at all.
+    outbound: Option<InspectedOutbound>,
+    kv: Option<InspectedKv>,
+}
+
+/// The calls to other servers that a worker may make.
+#[derive(Debug, Serialize)]
+struct InspectedOutbound {
+    hosts: Vec<String>,
+    /// `None`: all.
+    methods: Option<Vec<String>>,
+    allow_http: bool,
+    allow_private: bool,
+    time: String,
+    connect: String,
+    response: String,
+    calls: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct InspectedKv {
+    namespace: String,
+    /// Whether a request may be run again after a conflict.
+    retry: bool,
+    snapshot: String,
 }
 
 /// What all scripts share.
@@ -216,6 +242,8 @@ fn inspect_worker(worker: &WorkerRecord) -> InspectedWorker {
         kind: match worker.kind {
             WorkerKind::CoreCommand => "core module",
             WorkerKind::ComponentCommand => "component",
+            WorkerKind::HttpProxy => "wasi:http 0.2",
+            WorkerKind::HttpService => "wasi:http 0.3",
             WorkerKind::Script => "script",
         },
         reuse: worker.reuse,
@@ -230,7 +258,27 @@ fn inspect_worker(worker: &WorkerRecord) -> InspectedWorker {
             concurrency: limits.concurrency,
             queue: limits.queue,
         },
+        outbound: inspect_outbound(&worker.outbound, &limits),
+        kv: worker.kv.as_ref().map(|kv| InspectedKv {
+            namespace: kv.namespace.clone(),
+            retry: kv.retry.unwrap_or(worker.outbound.hosts.is_empty()),
+            snapshot: limits.kv_snapshot.to_string(),
+        }),
     }
+}
+
+fn inspect_outbound(rules: &Rules, limits: &WorkerLimits) -> Option<InspectedOutbound> {
+    let hosts: Vec<String> = rules.hosts.iter().map(ToString::to_string).collect();
+    (!hosts.is_empty()).then(|| InspectedOutbound {
+        hosts,
+        methods: rules.methods.clone(),
+        allow_http: rules.allow_http,
+        allow_private: rules.allow_private,
+        time: limits.outbound_time.to_string(),
+        connect: limits.outbound_connect.to_string(),
+        response: limits.outbound_response.to_string(),
+        calls: limits.outbound_calls,
+    })
 }
 
 fn inspect_entry(
@@ -360,6 +408,8 @@ fn write_worker(f: &mut std::fmt::Formatter<'_>, worker: &InspectedWorker) -> st
         stored_bytes,
         vars,
         limits,
+        outbound,
+        kv,
     } = worker;
     let (code, stored) = (megabytes(*code_bytes), megabytes(*stored_bytes));
     let what = match *kind {
@@ -383,8 +433,50 @@ fn write_worker(f: &mut std::fmt::Formatter<'_>, worker: &InspectedWorker) -> st
          {concurrency}, queue {}",
         limits.time, limits.memory, limits.request_body, limits.response_body, limits.queue
     )?;
+    if let Some(outbound) = outbound {
+        write_outbound(f, outbound)?;
+    }
+    if let Some(kv) = kv {
+        let again = match kv.retry {
+            true => "run again after a conflict",
+            false => "never run again",
+        };
+        writeln!(
+            f,
+            "    key-value namespace {:?}, {again}, kv_snapshot {}",
+            kv.namespace, kv.snapshot
+        )?;
+    }
     match vars.is_empty() {
         true => Ok(()),
         false => writeln!(f, "    vars: {}", vars.join(", ")),
     }
+}
+
+fn write_outbound(
+    f: &mut std::fmt::Formatter<'_>,
+    outbound: &InspectedOutbound,
+) -> std::fmt::Result {
+    let methods = match &outbound.methods {
+        Some(methods) => methods.join(", "),
+        None => "all methods".to_owned(),
+    };
+    let schemes = match outbound.allow_http {
+        true => "http and https",
+        false => "https",
+    };
+    let addresses = match outbound.allow_private {
+        true => "public and private addresses",
+        false => "public addresses",
+    };
+    writeln!(
+        f,
+        "    calls: {} by {schemes}, {methods}, {addresses}, outbound_time {}, \
+         outbound_connect {}, outbound_response {}, outbound_calls {}",
+        outbound.hosts.join(", "),
+        outbound.time,
+        outbound.connect,
+        outbound.response,
+        outbound.calls
+    )
 }

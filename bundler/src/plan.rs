@@ -71,7 +71,8 @@ pub fn plan(assets: &[AssetFile], workers: &[WorkerFile], problems: &mut Vec<Pro
     for (place, asset) in assets.iter().enumerate() {
         claims.claim_asset(place, &asset.url_path);
     }
-    let notes = hidden_assets(assets, &claims);
+    let mut notes = hidden_assets(assets, &claims);
+    notes.extend(workers.iter().flat_map(wide_calls));
     let not_found_depth = assets
         .iter()
         .filter(|asset| asset.url_path.ends_with("/404.html"))
@@ -223,6 +224,25 @@ fn hidden_assets(assets: &[AssetFile], claims: &Claims) -> Vec<String> {
         .collect()
 }
 
+/// Calls of a worker that reach further than most have a use for.
+fn wide_calls(worker: &WorkerFile) -> Vec<String> {
+    let rules = &worker.config.outbound;
+    let name = &worker.file.name;
+    let mut notes = Vec::new();
+    if rules.hosts.iter().any(|host| host.to_string() == "*") {
+        notes.push(format!(
+            "{name} may call every host, since allowed_hosts has \"*\""
+        ));
+    }
+    if rules.allow_private && !rules.hosts.is_empty() {
+        notes.push(format!(
+            "{name} may call what is not on the public internet, such as the machine it runs on, \
+             since allow_private is true"
+        ));
+    }
+    notes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,6 +364,31 @@ mod tests {
         assert_eq!(routes(&files), want);
         let reversed: Vec<&str> = files.into_iter().rev().collect();
         assert_eq!(routes(&reversed), want);
+    }
+
+    #[test]
+    fn calls_that_reach_far_are_noted() {
+        #[track_caller]
+        fn check(toml: &str, want: &[&str]) {
+            let worker = WorkerFile {
+                file: file("a.wasm"),
+                program: Program::Wasm(Vec::new(), WorkerKind::CoreCommand),
+                config: site_config::parse_worker_config("a.toml", toml.as_bytes()).unwrap(),
+            };
+            assert_eq!(plan(&[], &[worker], &mut Vec::new()).notes, want);
+        }
+        let every = "a.wasm may call every host, since allowed_hosts has \"*\"";
+        let private = "a.wasm may call what is not on the public internet, such as the machine it \
+            runs on, since allow_private is true";
+        let http = |rest: &str| format!("[features.http_requests]\n{rest}");
+        check("", &[]);
+        check(&http("allowed_hosts = ['*.a.example']"), &[]);
+        check(&http("allow_private = true"), &[]);
+        check(&http("allowed_hosts = ['*']"), &[every]);
+        check(
+            &http("allowed_hosts = ['localhost', '*']\nallow_private = true"),
+            &[every, private],
+        );
     }
 
     #[test]

@@ -123,7 +123,7 @@ pub fn for_engine<'g>(graph: &'g ModuleGraph, config: &'g WorkerConfig) -> Scrip
     Script {
         modules: graph.modules.iter().map(module_for_engine).collect(),
         variables: config.vars.iter().map(variable).collect(),
-        body_text: config.body == Some(BodyForm::Text),
+        body_text: config.body.is_some_and(|body| body.value == BodyForm::Text),
     }
 }
 

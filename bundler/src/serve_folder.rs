@@ -36,7 +36,9 @@ pub fn serve_folder(options: &BundleOptions, settings: &Settings) -> Result<(), 
         Ok::<_, std::io::Error>(())
     })?;
     drop(bundle);
-    let app = App::open(mapped, settings.app.clone()).map_err(ServeError::from)?;
+    let app = runtime
+        .block_on(App::open(mapped, settings.app.clone()))
+        .map_err(ServeError::from)?;
     let routes = describe_routes(&app);
     let listening = |address| {
         let mut out = std::io::stdout().lock();

@@ -371,10 +371,10 @@ impl Sorter {
         let Some(wasm) = self.read(&file) else { return };
         match inspect(&wasm) {
             Ok(WasmKind::Worker(kind)) => self.add_wasm(file, stem, wasm, kind),
-            Ok(WasmKind::HttpHandler(export)) => {
+            Ok(WasmKind::UnknownHandler(export)) => {
                 let message = format!(
-                    "exports {export}; components with wasi:http are not supported in this \
-                     version of wws. Leave it out with --ignore"
+                    "exports {export}; handlers of wasi:http 0.2 and 0.3 are supported in this \
+                     version of wws. Build it for one of them, or leave it out with --ignore"
                 );
                 self.problems.push(Problem::new(file.name, message));
             }
@@ -388,8 +388,8 @@ impl Sorter {
             }
             Ok(WasmKind::Other | WasmKind::ForeignCommand) => {
                 let message = "is no worker: a worker is a module with WASI imports that exports \
-                    _start, or a component that exports wasi:cli/run. Move it below public/ if it \
-                    is an asset, or leave it out with --ignore";
+                    _start, or a component that exports a handler of wasi:http, or wasi:cli/run. \
+                    Move it below public/ if it is an asset, or leave it out with --ignore";
                 self.problems.push(Problem::new(file.name, message));
             }
             Err(error @ (InspectError::NotWasm | InspectError::Damaged(_))) => {
@@ -401,10 +401,17 @@ impl Sorter {
 
     fn add_wasm(&mut self, file: SourceFile, stem: &str, wasm: Vec<u8>, kind: WorkerKind) {
         let config = self.worker_config(stem);
-        if let Some(place) = config.worker_table {
-            let message = "[worker] says how a script runs, and this worker is none; remove it";
-            self.problems
-                .push(place.problem(format!("{stem}.toml"), message).into());
+        let toml = format!("{stem}.toml");
+        if let Some(body) = config.body {
+            let message = "body says what a script gets, and this worker is none; remove it";
+            self.problems.push(body.place.problem(&toml, message).into());
+        }
+        if let Some(reuse) = config.reuse
+            && kind != WorkerKind::HttpService
+        {
+            let message = "only instances of scripts and of wasi:http 0.3 components can answer \
+                several requests; remove reuse";
+            self.problems.push(reuse.place.problem(toml, message).into());
         }
         let program = Program::Wasm(wasm, kind);
         self.survey.workers.push(WorkerFile {

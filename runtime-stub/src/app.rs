@@ -15,6 +15,8 @@ use crate::decoded::Decoded;
 use crate::find::{self, Destination};
 use crate::log;
 use crate::memory_files::MemoryFiles;
+use crate::settings::{OutboundOptions, StoreOptions};
+use crate::surroundings::{Surroundings, SurroundingsError};
 use crate::workers::{LoadFailure, Workers};
 
 /// How many scripts are loaded before somebody asks for them.
@@ -42,6 +44,10 @@ pub struct AppOptions {
     pub prefix: Option<String>,
     /// Stronger than what the workers' configurations say.
     pub limits: LimitOverrides,
+    /// Where its data lives.
+    pub store: StoreOptions,
+    /// How it calls other servers.
+    pub outbound: OutboundOptions,
     /// How long a request body may stand still.
     pub body_timeout: Duration,
 }
@@ -73,6 +79,9 @@ pub enum StartError {
         /// Not there, or not UTF-8.
         problem: std::env::VarError,
     },
+    /// The key-value store, or what calls to other servers need.
+    #[error(transparent)]
+    Surroundings(#[from] SurroundingsError),
     /// What all scripts run on.
     #[error("the JavaScript engine of this app cannot run: {failure}")]
     ScriptEngine {
@@ -90,13 +99,15 @@ pub enum StartError {
 }
 
 impl App {
-    /// Opens a bundle. Its workers are loaded by [`App::load_workers`] or on first use.
-    pub fn open(mapped: &'static [u8], options: AppOptions) -> Result<Arc<Self>, StartError> {
+    /// Opens a bundle, and the store that its workers use. The workers are loaded by
+    /// [`App::load_workers`] or on first use.
+    pub async fn open(mapped: &'static [u8], options: AppOptions) -> Result<Arc<Self>, StartError> {
         let bundle = Bundle::open(Bytes::from_static(mapped))?;
         let meta = bundle.meta();
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let cores = u32::try_from(cores).unwrap_or(u32::MAX);
-        let workers = Workers::prepare(meta, &options.limits, cores)?;
+        let surroundings = Surroundings::open(meta, &options.store, &options.outbound).await?;
+        let workers = Workers::prepare(meta, &options.limits, cores, &surroundings)?;
         let octets = HeaderValue::from_static("application/octet-stream");
         let media_types = meta
             .media_types

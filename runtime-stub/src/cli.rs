@@ -54,7 +54,7 @@ fn run_app() -> Result<(), AppError> {
     let arguments = Arguments::parse();
     let mapped = own_bundle()?;
     let settings = arguments.serve.settle(|name| std::env::var(name).ok())?;
-    let app = App::open(mapped, settings.app.clone())?;
+    let app = runtime.block_on(App::open(mapped, settings.app.clone()))?;
     if arguments.routes {
         std::io::stdout()
             .lock()

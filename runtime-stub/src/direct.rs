@@ -113,7 +113,7 @@ async fn send_asset(
     write_head(
         response.status(),
         response.headers(),
-        Length::Of(body.len()),
+        Length::Of(body.len() as u64),
         head,
     );
     match memory_file(edge, &response, &body) {
@@ -248,7 +248,7 @@ fn plain_fields(fields: &[httparse::Header<'_>]) -> Option<HeaderMap> {
 /// How a client finds the end of a body (RFC 9112, 6.3).
 #[derive(Clone, Copy)]
 enum Length {
-    Of(usize),
+    Of(u64),
     Chunked,
     /// The status says that there is none.
     NoBody,
@@ -285,7 +285,7 @@ fn write_head(status: StatusCode, fields: &HeaderMap, length: Length, head: &mut
     head.extend(b"\r\n");
 }
 
-fn write_number(mut number: usize, out: &mut Vec<u8>) {
+fn write_number(mut number: u64, out: &mut Vec<u8>) {
     let begin = out.len();
     loop {
         out.push(b'0' + u8::try_from(number % 10).unwrap_or_default());

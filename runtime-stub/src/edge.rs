@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use bundle_format::Damage;
 use bytes::Bytes;
 use futures_core::Stream;
-use http::header::{CONNECTION, HOST, LOCATION};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, LOCATION};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
@@ -22,7 +22,7 @@ use http_semantics::{SitePath, asset_method, encode_path};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use warp::{Filter, Reply};
-use worker_host::{BodyAborted, BodyStream, WorkerBody};
+use worker_host::WorkerBody;
 
 use crate::app::App;
 use crate::asset::{self, AssetError};
@@ -178,9 +178,32 @@ impl Edge {
     where
         B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
     {
+        if self.app.workers.reads_streams(target.worker) {
+            return self.component(target, request).await;
+        }
         let mut request = request.map(|body| body.map_err(std::io::Error::other).boxed());
         request.extensions_mut().insert(target);
         (self.workers)(request).await
+    }
+
+    /// Both bodies pass as they come, with trailers, which warp's streams do not have.
+    async fn component<B>(&self, target: WorkerTarget, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
+    {
+        let app = Arc::clone(&self.app);
+        let (head, body) = request.into_parts();
+        let answer =
+            worker_call::answer_streaming(app, target, head.method, head.headers, body).await;
+        let (mut head, body) = answer.into_parts();
+        if let (WorkerBody::Component(_), Some(length)) = (&body, body.length()) {
+            head.headers.insert(CONTENT_LENGTH, length.into());
+        }
+        let body = match body {
+            WorkerBody::Whole(bytes) => bytes.into(),
+            streamed => boxed(streamed),
+        };
+        Response::from_parts(head, body)
     }
 
     async fn nothing(&self, path: &str, headers: &HeaderMap) -> Response<Body> {
@@ -245,8 +268,9 @@ fn reply(response: Response<WorkerBody>) -> warp::reply::Response {
     let (head, body) = response.into_parts();
     match body {
         WorkerBody::Whole(bytes) => Response::from_parts(head, bytes).into_response(),
-        WorkerBody::Stream(stream) => {
-            let mut response = warp::reply::stream(Pieces(stream)).into_response();
+        streamed => {
+            let pieces = streamed.into_data_stream();
+            let mut response = warp::reply::stream(pieces).into_response();
             *response.status_mut() = head.status;
             *response.headers_mut() = head.headers;
             *response.extensions_mut() = head.extensions;
@@ -263,17 +287,6 @@ impl Stream for NoBody {
 
     fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         Poll::Ready(None)
-    }
-}
-
-/// The pieces of a body, as they come.
-struct Pieces(BodyStream);
-
-impl Stream for Pieces {
-    type Item = Result<Bytes, BodyAborted>;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_piece(context)
     }
 }
 

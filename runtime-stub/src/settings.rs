@@ -1,11 +1,16 @@
 //! The settings of a running server: flags, then the environment, then defaults.
 
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
+use kv::Location;
 use limits::{ByteSize, LimitOverrides, TimeSpan};
 
 use crate::app::{AppOptions, parse_prefix};
+use crate::store_location::StoreLocation;
 
 /// The port that is listened on if none is given.
 const PORT_DEFAULT: u16 = 8080;
@@ -40,6 +45,38 @@ pub struct ServeArgs {
     /// How many more may wait
     #[arg(long, env = "WWS_WORKER_QUEUE", value_parser = limits::parse_queue, value_name = "NUMBER", help_heading = "Limits of every worker")]
     worker_queue: Option<u32>,
+    /// How long a call to another server may take, its answer included, such as 10s
+    #[arg(long, env = "WWS_WORKER_OUTBOUND_TIME", value_parser = limits::parse_outbound_time, value_name = "TIME", help_heading = "Limits of every worker")]
+    worker_outbound_time: Option<TimeSpan>,
+    /// How long it may take until there is a connection
+    #[arg(long, env = "WWS_WORKER_OUTBOUND_CONNECT", value_parser = limits::parse_outbound_connect, value_name = "TIME", help_heading = "Limits of every worker")]
+    worker_outbound_connect: Option<TimeSpan>,
+    /// How long the body of its answer may be
+    #[arg(long, env = "WWS_WORKER_OUTBOUND_RESPONSE", value_parser = limits::parse_outbound_response, value_name = "SIZE", help_heading = "Limits of every worker")]
+    worker_outbound_response: Option<ByteSize>,
+    /// How many calls one worker makes at once
+    #[arg(long, env = "WWS_WORKER_OUTBOUND_CALLS", value_parser = limits::parse_outbound_calls, value_name = "NUMBER", help_heading = "Limits of every worker")]
+    worker_outbound_calls: Option<u32>,
+    /// How much of its namespace a worker of the wws protocol is given
+    #[arg(long, env = "WWS_WORKER_KV_SNAPSHOT", value_parser = limits::parse_kv_snapshot, value_name = "SIZE", help_heading = "Limits of every worker")]
+    worker_kv_snapshot: Option<ByteSize>,
+    /// Where the key-value store lives: memory, a file, redis://HOST:PORT/DB or rediss://…; user and password of a server also from WWS_KV_USER and WWS_KV_PASSWORD
+    #[arg(long, env = "WWS_KV", hide_env_values = true, value_parser = StoreLocation, value_name = "LOCATION", default_value = "memory", help_heading = "Data and calls")]
+    kv: Location,
+    /// Start even if the server of the store cannot be reached yet
+    #[arg(long, env = "WWS_KV_OPTIONAL", value_parser = BoolishValueParser::new(), help_heading = "Data and calls")]
+    kv_optional: bool,
+    /// The DNS server to ask instead of those in /etc/resolv.conf, as ADDRESS or ADDRESS:PORT
+    #[arg(long, env = "WWS_DNS_SERVER", value_parser = parse_dns_server, value_name = "ADDRESS", help_heading = "Data and calls")]
+    dns_server: Option<SocketAddr>,
+    /// A PEM file with further certificate authorities that other servers may have theirs from
+    #[arg(
+        long,
+        env = "WWS_OUTBOUND_CA",
+        value_name = "FILE",
+        help_heading = "Data and calls"
+    )]
+    outbound_ca: Option<PathBuf>,
     /// How long a client may take for the head of a request
     #[arg(long, env = "WWS_HEADER_TIMEOUT", value_parser = limits::parse_time, default_value = "10s", value_name = "TIME", help_heading = "Limits of connections")]
     header_timeout: TimeSpan,
@@ -70,6 +107,61 @@ pub struct Settings {
     pub connections: ConnectionLimits,
     /// How long open requests may take to end.
     pub grace_period: Duration,
+}
+
+/// The key-value store.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// Where it lives.
+    pub location: Location,
+    /// Whether the app starts without it.
+    pub optional: bool,
+    /// Of a server; stronger than what the location says.
+    pub user: Option<String>,
+    /// Of a server; stronger than what the location says.
+    pub password: Option<String>,
+}
+
+/// Without the password.
+impl std::fmt::Debug for StoreOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreOptions")
+            .field("location", &self.location)
+            .field("optional", &self.optional)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            location: Location::Memory,
+            optional: false,
+            user: None,
+            password: None,
+        }
+    }
+}
+
+/// Calls to other servers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutboundOptions {
+    /// Asked for names instead of the system's.
+    pub dns_server: Option<SocketAddr>,
+    /// Further certificate authorities, as PEM.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// The usual port of a DNS server (RFC 1035, 4.2).
+const DNS_PORT: u16 = 53;
+
+fn parse_dns_server(text: &str) -> Result<SocketAddr, String> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(address, DNS_PORT));
+    }
+    let problem = "write an address with or without a port, such as 10.0.0.2 or [fd00::2]:5353";
+    text.parse().map_err(|_| problem.to_owned())
 }
 
 /// What one connection may take.
@@ -104,6 +196,8 @@ impl ServeArgs {
         self,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Settings, SettingsError> {
+        // Not flags: every process of the machine can read those.
+        let credential = |name| environment(name).filter(|value| !value.is_empty());
         let named = |names: [&'static str; 2]| {
             names.into_iter().find_map(|name| {
                 environment(name)
@@ -139,6 +233,21 @@ impl ServeArgs {
                     response_body: self.worker_response_body,
                     concurrency: self.worker_concurrency,
                     queue: self.worker_queue,
+                    outbound_time: self.worker_outbound_time,
+                    outbound_connect: self.worker_outbound_connect,
+                    outbound_response: self.worker_outbound_response,
+                    outbound_calls: self.worker_outbound_calls,
+                    kv_snapshot: self.worker_kv_snapshot,
+                },
+                store: StoreOptions {
+                    location: self.kv,
+                    optional: self.kv_optional,
+                    user: credential("WWS_KV_USER"),
+                    password: credential("WWS_KV_PASSWORD"),
+                },
+                outbound: OutboundOptions {
+                    dns_server: self.dns_server,
+                    ca_file: self.outbound_ca,
                 },
                 body_timeout: self.body_timeout.0,
             },
@@ -192,6 +301,98 @@ mod tests {
             &[("HOST", "x")],
             ("10.0.0.1", 8080),
         );
+    }
+
+    #[test]
+    fn the_store_has_its_password_from_the_environment() {
+        let flags = ["--kv", "redis://127.0.0.1:7000/2", "--kv-optional"];
+        let environment = [("WWS_KV_USER", "u"), ("WWS_KV_PASSWORD", "p")];
+        let store = settle(&flags, &environment).unwrap().app.store;
+        assert_eq!(store.location, Location::parse(flags[1]).unwrap());
+        assert!(store.optional);
+        assert_eq!(store.user.as_deref(), Some("u"));
+        assert_eq!(store.password.as_deref(), Some("p"));
+        for environment in [&[][..], &[("WWS_KV_USER", ""), ("WWS_KV_PASSWORD", "")]] {
+            let store = settle(&[], environment).unwrap().app.store;
+            assert_eq!(store, StoreOptions::default());
+        }
+    }
+
+    #[test]
+    fn a_password_is_shown_nowhere() {
+        let environment = [("WWS_KV_PASSWORD", "secret")];
+        let settings = settle(&["--kv", "redis://u:secret@h"], &environment).unwrap();
+        assert!(!format!("{settings:?}").contains("secret"));
+        let error = Command::try_parse_from(["app", "--kv", "redis://:secret@h/first"]);
+        let text = error.map(|_| ()).unwrap_err().to_string();
+        assert!(!text.contains("secret"), "{text}");
+        assert!(text.contains("--kv <LOCATION>") && text.contains("redis://host:port/0"));
+    }
+
+    #[test]
+    fn every_limit_of_workers_has_a_flag_and_a_variable() {
+        use clap::CommandFactory;
+        let command = Command::command();
+        for name in limits::LIMIT_NAMES {
+            let id = format!("worker_{name}");
+            let found = command
+                .get_arguments()
+                .find(|it| it.get_id() == id.as_str());
+            let flag = found.and_then(|argument| argument.get_long());
+            assert_eq!(flag, Some(id.replace('_', "-").as_str()));
+            let variable = found.and_then(|argument| argument.get_env());
+            let want = format!("WWS_{}", id.to_uppercase());
+            assert_eq!(variable, Some(std::ffi::OsStr::new(&want)));
+        }
+    }
+
+    #[test]
+    fn limits_of_calls_and_data_are_those_of_their_flags() {
+        let flags = [
+            "--worker-outbound-time=1s",
+            "--worker-outbound-connect=2s",
+            "--worker-outbound-response=3B",
+            "--worker-outbound-calls=4",
+            "--worker-kv-snapshot=5B",
+        ];
+        let want = LimitOverrides {
+            outbound_time: Some(TimeSpan(Duration::from_secs(1))),
+            outbound_connect: Some(TimeSpan(Duration::from_secs(2))),
+            outbound_response: Some(ByteSize(3)),
+            outbound_calls: Some(4),
+            kv_snapshot: Some(ByteSize(5)),
+            ..LimitOverrides::default()
+        };
+        assert_eq!(settle(&flags, &[]).unwrap().app.limits, want);
+    }
+
+    #[test]
+    fn calls_go_where_the_flags_say() {
+        let flags = ["--dns-server", "10.0.0.2", "--outbound-ca", "ca.pem"];
+        let want = OutboundOptions {
+            dns_server: Some(SocketAddr::from(([10, 0, 0, 2], DNS_PORT))),
+            ca_file: Some("ca.pem".into()),
+        };
+        assert_eq!(settle(&flags, &[]).unwrap().app.outbound, want);
+        let none = settle(&[], &[]).unwrap().app.outbound;
+        assert_eq!(none, OutboundOptions::default());
+    }
+
+    #[test]
+    fn a_dns_server_has_a_port_or_the_usual_one() {
+        #[track_caller]
+        fn check(text: &str, want: &str) {
+            let found = parse_dns_server(text);
+            assert_eq!(found.map(|a| a.to_string()).unwrap_or_else(|e| e), want);
+        }
+        check("10.0.0.2", "10.0.0.2:53");
+        check("10.0.0.2:5353", "10.0.0.2:5353");
+        check("fd00::2", "[fd00::2]:53");
+        check("[fd00::2]", "[fd00::2]:53");
+        check("[fd00::2]:1", "[fd00::2]:1");
+        for bad in ["", "example.com", "1.2.3.4:x"] {
+            assert!(parse_dns_server(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -6,12 +6,16 @@ use bundle_format::meta::WorkerKind;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_core::Stream;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Method, Response};
+use http_body::Body as HttpBody;
+use http_body_util::BodyExt;
+use kv::KvError;
 use worker_host::{CallError, WorkerBody, WorkerRequest, WorkerResponse};
 
 use crate::app::App;
+use crate::limited_body::LimitedBody;
 use crate::log;
 use crate::refusal::Refusal;
 
@@ -25,17 +29,32 @@ pub(crate) struct WorkerTarget {
     pub(crate) params: Vec<(String, String)>,
 }
 
+impl WorkerTarget {
+    fn request<B>(self, method: Method, headers: HeaderMap, body: B) -> WorkerRequest<B> {
+        WorkerRequest {
+            method,
+            origin: self.origin,
+            url: self.url,
+            headers,
+            body,
+            params: self.params,
+        }
+    }
+}
+
+/// Request bodies up to this are read before a worker that reads streams is called.
+const COLLECTED_BYTES_MAX: u64 = 64 << 10;
+
 /// Marks an answer to a request whose body has been read to its end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyRead;
 
 /// Fields that belong to a connection, not to an answer (RFC 9110, 7.6.1).
-static CONNECTION_FIELDS: [HeaderName; 8] = [
+static CONNECTION_FIELDS: [HeaderName; 7] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     TE,
-    TRAILER,
     TRANSFER_ENCODING,
     UPGRADE,
     // What a worker says of the length is said again from what it sent.
@@ -51,17 +70,55 @@ pub(crate) async fn answer<B: Buf, E>(
     body: impl Stream<Item = Result<B, E>>,
 ) -> Response<WorkerBody> {
     let worker = target.worker;
-    let record = app.bundle.meta().workers.get(worker);
-    let failure = match call(&app, target, method, headers, body).await {
-        Ok(mut response) => {
-            if record.is_some_and(|record| record.kind != WorkerKind::Script) {
-                imply_content_type(&mut response.headers);
-            }
-            return mark_read(finish(response));
-        }
-        Err(failure) => failure,
+    match call(&app, target, method, headers, body).await {
+        Ok(response) => mark_read(finish(&app, worker, response)),
+        Err(failure @ Failure::Body(_)) => refuse(&app, worker, &failure),
+        Err(failure) => mark_read(refuse(&app, worker, &failure)),
+    }
+}
+
+/// As [`answer`], for a worker that reads the body as it comes.
+pub(crate) async fn answer_streaming<B>(
+    app: Arc<App>,
+    target: WorkerTarget,
+    method: Method,
+    headers: HeaderMap,
+    body: B,
+) -> Response<WorkerBody>
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+{
+    let is_short = announced(&headers).is_some_and(|length| length <= COLLECTED_BYTES_MAX);
+    if is_short || body.is_end_stream() {
+        // The client gets its connection back, and a small body is read in one piece.
+        let pieces = body.into_data_stream();
+        return answer(app, target, method, headers, pieces).await;
+    }
+    let worker = target.worker;
+    let limit = app.workers.request_body_limit(worker);
+    if announced(&headers).is_some_and(|length| length > limit.0) {
+        return refuse(&app, worker, &BodyFailure::TooLarge(limit).into());
+    }
+    let (body, failure) = LimitedBody::new(body, limit, app.body_timeout);
+    let request = target.request(method, headers, body.boxed_unsync());
+    let answer = match app.worker(worker).await {
+        Ok(ready) => ready.call_streaming(request).await.map_err(Failure::Call),
+        Err(error) => Err(Failure::Load(error)),
     };
+    match answer {
+        Ok(response) => finish(&app, worker, response),
+        // A worker that fails for want of a body is not to blame.
+        Err(error) => match failure.get() {
+            Some(failure) => refuse(&app, worker, &failure.clone().into()),
+            None => refuse(&app, worker, &error),
+        },
+    }
+}
+
+/// The answer to a request that the worker has not answered, and a line in the log that says why.
+fn refuse(app: &App, worker: usize, failure: &Failure) -> Response<WorkerBody> {
     let refusal = failure.refusal();
+    let record = app.bundle.meta().workers.get(worker);
     let (route, source) = record.map_or((String::new(), ""), |record| {
         (record.route.to_string(), record.source.as_str())
     });
@@ -70,13 +127,10 @@ pub(crate) async fn answer<B: Buf, E>(
         ("route", &route),
         ("worker", &source),
         ("status", &status),
-        ("reason", &failure),
+        ("reason", failure),
     ];
     log::line("worker_failed", &fields);
-    match failure {
-        Failure::Body(_) => refusal.response().map(WorkerBody::Whole),
-        Failure::Load(_) | Failure::Call(_) => mark_read(refusal.response().map(WorkerBody::Whole)),
-    }
+    refusal.response().map(WorkerBody::Whole)
 }
 
 fn mark_read(mut response: Response<WorkerBody>) -> Response<WorkerBody> {
@@ -96,8 +150,8 @@ enum Failure {
 }
 
 /// Why a request body was not read to its end.
-#[derive(Debug, thiserror::Error)]
-enum BodyFailure {
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum BodyFailure {
     #[error("the request body is longer than its limit `request_body` of {0}")]
     TooLarge(limits::ByteSize),
     #[error("the request body stood still for longer than {0}")]
@@ -116,14 +170,18 @@ impl Failure {
             Self::Call(error) => match error {
                 CallError::Busy { .. }
                 | CallError::Timeout { waiting: true, .. }
-                | CallError::InstanceLost => Refusal::Busy,
+                | CallError::InstanceLost
+                | CallError::Conflict { .. }
+                | CallError::Store(KvError::Unavailable { .. }) => Refusal::Busy,
                 CallError::Timeout { waiting: false, .. } => Refusal::GatewayTimeout,
                 CallError::OutOfMemory { .. }
                 | CallError::Exit { .. }
                 | CallError::Trap { .. }
                 | CallError::Exception { .. }
                 | CallError::NeverAnswers
-                | CallError::BrokenBody => Refusal::Internal,
+                | CallError::BrokenBody
+                | CallError::ReadsNoStream
+                | CallError::Store(_) => Refusal::Internal,
                 CallError::ResponseTooLarge { .. } | CallError::BadResponse(_) => {
                     Refusal::BadGateway
                 }
@@ -139,28 +197,15 @@ async fn call<B: Buf, E>(
     headers: HeaderMap,
     body: impl Stream<Item = Result<B, E>>,
 ) -> Result<WorkerResponse, Failure> {
-    let limit = app
-        .workers
-        .limits(target.worker)
-        .map_or(limits::ByteSize(0), |l| l.request_body);
+    let limit = app.workers.request_body_limit(target.worker);
     let body = collect(app, &headers, body, limit).await?;
     let worker = app.worker(target.worker).await.map_err(Failure::Load)?;
-    let WorkerTarget {
-        origin,
-        url,
-        params,
-        ..
-    } = target;
-    Ok(worker
-        .call(WorkerRequest {
-            method,
-            origin,
-            url,
-            headers,
-            body,
-            params,
-        })
-        .await?)
+    Ok(worker.call(target.request(method, headers, body)).await?)
+}
+
+/// What the client says of the length of the body.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The whole body, refused as soon as it is known to be too long.
@@ -170,10 +215,7 @@ async fn collect<B: Buf, E>(
     body: impl Stream<Item = Result<B, E>>,
     limit: limits::ByteSize,
 ) -> Result<Bytes, BodyFailure> {
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limit.0) {
+    if announced(headers).is_some_and(|length| length > limit.0) {
         return Err(BodyFailure::TooLarge(limit));
     }
     let mut body = std::pin::pin!(body);
@@ -201,12 +243,16 @@ fn imply_content_type(headers: &mut HeaderMap) {
 }
 
 /// A worker's answer as it goes out.
-fn finish(answer: WorkerResponse) -> Response<WorkerBody> {
+fn finish(app: &App, worker: usize, answer: WorkerResponse) -> Response<WorkerBody> {
     let WorkerResponse {
         status,
         mut headers,
         body,
     } = answer;
+    let record = app.bundle.meta().workers.get(worker);
+    if record.is_some_and(|record| speaks_protocol(record.kind)) {
+        imply_content_type(&mut headers);
+    }
     for name in &CONNECTION_FIELDS {
         headers.remove(name);
     }
@@ -218,4 +264,11 @@ fn finish(answer: WorkerResponse) -> Response<WorkerBody> {
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
+}
+
+fn speaks_protocol(kind: WorkerKind) -> bool {
+    match kind {
+        WorkerKind::CoreCommand | WorkerKind::ComponentCommand => true,
+        WorkerKind::HttpProxy | WorkerKind::HttpService | WorkerKind::Script => false,
+    }
 }

@@ -9,7 +9,7 @@ use bundle_format::meta::{
     CodeRecord, CodeStorage, ScriptEngineRecord, VarSource, WorkerKind, WorkerRecord,
 };
 use bundle_format::{Bundle, Damage, Meta};
-use limits::{LimitOverrides, WorkerLimits};
+use limits::{ByteSize, LimitOverrides, WorkerLimits};
 use worker_host::{
     EngineError, Host, LoadError, LogLevel, NativeCode, PoolSize, SETTINGS_VERSION, ScriptEngine,
     WASMTIME_VERSION, Worker, WorkerSettings, leak_pages,
@@ -17,6 +17,7 @@ use worker_host::{
 
 use crate::app::StartError;
 use crate::log;
+use crate::surroundings::Surroundings;
 
 /// The most that the pool has room for, unless one worker alone asks for more.
 const CALLS_MAX: u32 = 256;
@@ -37,6 +38,7 @@ pub(crate) struct Workers {
 
 struct Slot {
     settings: WorkerSettings,
+    reads_streams: bool,
     loaded: OnceLock<Result<Worker, Arc<LoadFailure>>>,
 }
 
@@ -63,6 +65,7 @@ impl Workers {
         meta: &Meta,
         over: &LimitOverrides,
         cores: u32,
+        surroundings: &Surroundings,
     ) -> Result<Self, StartError> {
         if !meta.workers.is_empty() {
             check_engine(meta)?;
@@ -70,7 +73,7 @@ impl Workers {
         let slots = meta
             .workers
             .iter()
-            .map(|record| Slot::prepare(record, over, cores))
+            .map(|record| Slot::prepare(record, over, cores, surroundings))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             host: OnceLock::new(),
@@ -81,9 +84,15 @@ impl Workers {
         })
     }
 
-    /// The limits of a worker.
-    pub(crate) fn limits(&self, worker: usize) -> Option<&WorkerLimits> {
-        self.slots.get(worker).map(|slot| &slot.settings.limits)
+    /// How long the body of a request to a worker may be.
+    pub(crate) fn request_body_limit(&self, worker: usize) -> ByteSize {
+        let slot = self.slots.get(worker);
+        slot.map_or(ByteSize(0), |slot| slot.settings.limits.request_body)
+    }
+
+    /// Whether a worker reads the body of a request as it comes.
+    pub(crate) fn reads_streams(&self, worker: usize) -> bool {
+        self.slots.get(worker).is_some_and(|slot| slot.reads_streams)
     }
 
     /// A worker that has been loaded.
@@ -109,35 +118,26 @@ impl Workers {
                 mapped,
                 record: &record.code,
             };
-            let settings = slot.settings.clone();
+            let settings = &slot.settings;
+            let program = |kind| {
+                let code = code.load(None).map_err(Arc::new)?;
+                Worker::load(&self.host()?, kind, code, settings.clone())
+                    .map_err(|error| Arc::new(error.into()))
+            };
             match record.kind {
                 WorkerKind::Script => {
                     let (engine, image) = self.engine_and(bundle, mapped, || {
                         let base = self.base(bundle, mapped)?;
                         code.load(Some(base)).map_err(Arc::new)
                     });
-                    Worker::load_script(&self.host()?, &engine?, image?, settings)
+                    Worker::load_script(&self.host()?, &engine?, image?, settings.clone())
+                        .map_err(|error| Arc::new(error.into()))
                 }
-                WorkerKind::CoreCommand => {
-                    let kind = worker_host::WorkerKind::CoreCommand;
-                    Worker::load(
-                        &self.host()?,
-                        kind,
-                        code.load(None).map_err(Arc::new)?,
-                        settings,
-                    )
-                }
-                WorkerKind::ComponentCommand => {
-                    let kind = worker_host::WorkerKind::ComponentCommand;
-                    Worker::load(
-                        &self.host()?,
-                        kind,
-                        code.load(None).map_err(Arc::new)?,
-                        settings,
-                    )
-                }
+                WorkerKind::CoreCommand => program(worker_host::WorkerKind::CoreCommand),
+                WorkerKind::ComponentCommand => program(worker_host::WorkerKind::ComponentCommand),
+                WorkerKind::HttpProxy => program(worker_host::WorkerKind::HttpProxy),
+                WorkerKind::HttpService => program(worker_host::WorkerKind::HttpService),
             }
-            .map_err(|error| Arc::new(error.into()))
         };
         slot.loaded.get_or_init(load).clone()
     }
@@ -229,6 +229,7 @@ impl Slot {
         record: &WorkerRecord,
         over: &LimitOverrides,
         cores: u32,
+        surroundings: &Surroundings,
     ) -> Result<Self, StartError> {
         let limits = over.or(record.limits).apply(WorkerLimits::default());
         let route = record.route.to_string();
@@ -237,10 +238,16 @@ impl Slot {
             limits,
             concurrency: limits.concurrency_on(cores),
             reuse: record.reuse,
+            outbound: surroundings.caller(&record.outbound, &limits),
+            kv: surroundings.kv(record),
             log: Arc::new(move |level, line| log_line(&route, level, line)),
         };
         Ok(Self {
             settings,
+            reads_streams: matches!(
+                record.kind,
+                WorkerKind::HttpProxy | WorkerKind::HttpService
+            ),
             loaded: OnceLock::new(),
         })
     }

@@ -128,13 +128,15 @@ fn bundle() -> Vec<u8> {
     bytes
 }
 
-fn edge_over(bundle: Vec<u8>) -> Edge {
+async fn edge_over(bundle: Vec<u8>) -> Edge {
     let options = AppOptions {
         prefix: None,
         limits: limits::LimitOverrides::default(),
+        store: Default::default(),
+        outbound: Default::default(),
         body_timeout: Duration::from_secs(1),
     };
-    Edge::new(App::open(bundle.leak(), options).unwrap())
+    Edge::new(App::open(bundle.leak(), options).await.unwrap())
 }
 
 fn request(path: &str, fields: &[(&str, &str)]) -> Request<Empty<Bytes>> {
@@ -154,7 +156,7 @@ async fn bytes_of(response: Response<Body>) -> Bytes {
 
 #[tokio::test]
 async fn a_page_is_answered_in_the_stored_coding_or_decoded() {
-    let edge = edge_over(bundle());
+    let edge = edge_over(bundle()).await;
     let response = edge
         .answer(request(PAGE_HTML, &[("accept-encoding", "zstd")]))
         .await;
@@ -176,12 +178,14 @@ async fn a_flipped_bit_never_changes_what_is_served() {
     let options = || AppOptions {
         prefix: None,
         limits: limits::LimitOverrides::default(),
+        store: Default::default(),
+        outbound: Default::default(),
         body_timeout: Duration::from_secs(1),
     };
     for at in 0..good.len() {
         let mut bad = good.clone();
         bad[at] ^= 1 << (at % 8);
-        let Ok(app) = App::open(bad.leak(), options()) else {
+        let Ok(app) = App::open(bad.leak(), options()).await else {
             continue;
         };
         let edge = Edge::new(app);
@@ -206,7 +210,7 @@ async fn a_flipped_bit_never_changes_what_is_served() {
 /// What an answer may cost, once the page has been asked for before.
 #[tokio::test]
 async fn an_asset_costs_a_fixed_number_of_allocations_and_no_copy() {
-    let edge = edge_over(bundle());
+    let edge = edge_over(bundle()).await;
     for fields in [&[("accept-encoding", "zstd")][..], &[]] {
         drop(edge.answer(request(PAGE_HTML, fields)).await);
         let asked = request(PAGE_HTML, fields);

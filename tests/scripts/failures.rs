@@ -84,7 +84,7 @@ fn an_exception_is_500_and_named_with_file_and_line() {
         "await fetch('https://example.org')",
         &[],
         500,
-        &["fetch", "outbound requests"],
+        &["TypeError: fetch: ", "allowed_hosts"],
     );
 }
 

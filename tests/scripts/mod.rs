@@ -3,9 +3,11 @@
 
 mod answers;
 mod failures;
+mod fetch;
 mod forms;
 mod images;
 mod instances;
+mod kv;
 mod log;
 mod modules;
 mod packages;

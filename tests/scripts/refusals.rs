@@ -175,7 +175,9 @@ fn what_has_no_value_yet_is_refused_at_the_top_level() {
     for (expression, named) in [
         ("crypto.randomUUID()", "random"),
         ("crypto.getRandomValues(new Uint8Array(1))", "random"),
-        ("await fetch('https://example.org')", "outbound requests"),
+        ("await fetch('https://example.org')", "while a request is"),
+        ("await kv.get('a')", "while a request is"),
+        ("Cache.get('a')", "while a request is"),
     ] {
         let source = format!("const a =\n  {expression};\nexport default () => new Response(a)");
         check(&source, &["api/w.js:2:", named]);

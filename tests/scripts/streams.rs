@@ -20,7 +20,7 @@ const LONG_STREAM: &str = "let made = 0; return new Response(new ReadableStream(
     if (made % 16 === 0) console.log(`made ${made} of them`); } }))";
 
 /// The most memory that an app has had so far.
-fn peak_bytes(app: &RunningApp) -> u64 {
+pub(super) fn peak_bytes(app: &RunningApp) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", app.pid())).unwrap();
     let line = status
         .lines()

@@ -5,6 +5,15 @@
 
 mod checks;
 mod client;
+mod gate;
+mod nginx;
+mod ports;
+mod redis;
+mod dns;
+mod http2;
+mod origin;
+mod process;
+mod tls;
 
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
@@ -19,6 +28,14 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 pub(crate) use checks::{assert_discreet, check_refusal, wait_for};
 pub(crate) use client::{Answer, Connection};
+pub(crate) use gate::Gate;
+pub(crate) use nginx::Nginx;
+pub(crate) use redis::RedisServer;
+pub(crate) use dns::DnsServer;
+pub(crate) use http2::post_http2;
+pub(crate) use origin::{Asked, Origin, begin, chunk, read_request, respond, wait_until_closed};
+pub(crate) use process::{assert_becomes_free, occupy, peak_memory};
+pub(crate) use tls::{Authority, secure};
 
 /// Nothing that a test waits for takes this long unless it never comes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

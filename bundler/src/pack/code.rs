@@ -3,7 +3,8 @@
 use std::io::{self, Seek, Write};
 
 use bundle_format::meta::{
-    CodeRecord, CodeStorage, PoolNeeds, ScriptEngineRecord, VarSource, WorkerKind, WorkerRecord,
+    CodeRecord, CodeStorage, KvRecord, PoolNeeds, ScriptEngineRecord, VarSource, WorkerKind,
+    WorkerRecord,
 };
 use bundle_format::{ContentHash, PAGE};
 use site_config::VarValue;
@@ -159,15 +160,17 @@ fn worker_record(
         version: worker.config.version.clone(),
         route,
         kind: match worker.program {
-            Program::Wasm(_, worker_host::WorkerKind::CoreCommand) => WorkerKind::CoreCommand,
-            Program::Wasm(_, worker_host::WorkerKind::ComponentCommand) => {
-                WorkerKind::ComponentCommand
-            }
+            Program::Wasm(_, kind) => wasm_kind(kind),
             Program::Script(_) => WorkerKind::Script,
         },
-        reuse: worker.config.reuse.unwrap_or(1),
+        reuse: worker.config.reuse.map_or(1, |reuse| reuse.value),
         vars: vars.collect(),
         limits: worker.config.limits,
+        outbound: worker.config.outbound.clone(),
+        kv: worker.config.kv.clone().map(|kv| KvRecord {
+            namespace: kv.namespace,
+            retry: kv.retry,
+        }),
         needs: PoolNeeds {
             memories: needs.memories,
             memory_bytes_initial: needs.memory_bytes_initial,
@@ -176,5 +179,14 @@ fn worker_record(
             core_instances: needs.core_instances,
         },
         code,
+    }
+}
+
+fn wasm_kind(kind: worker_host::WorkerKind) -> WorkerKind {
+    match kind {
+        worker_host::WorkerKind::CoreCommand => WorkerKind::CoreCommand,
+        worker_host::WorkerKind::ComponentCommand => WorkerKind::ComponentCommand,
+        worker_host::WorkerKind::HttpProxy => WorkerKind::HttpProxy,
+        worker_host::WorkerKind::HttpService => WorkerKind::HttpService,
     }
 }

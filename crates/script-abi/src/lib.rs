@@ -8,6 +8,7 @@
 //! | `load(bytes) -> ok`        | evaluates a [`Script`]; 0 after it has called `refuse`           |
 //! | `request(id, bytes) -> ms` | begins a request, whose [`Request`] is the input                 |
 //! | `resume(event, id) -> ms`  | goes on after an [`Event`]                                       |
+//! | `settled(number, bytes) -> ms` | an operation has ended; the input is its [`Outcome`]         |
 //!
 //! `ms` is the time until the next timer is due, or infinity. Each export runs until the script
 //! has nothing more to do for now; the host waits, never the engine. Between two calls the engine
@@ -25,6 +26,7 @@
 //! | `done(id)`                                 | nothing more will be done for the request        |
 //! | `fail(id, kind, text, length)`             | there will be no answer, for a [`Failure`]       |
 //! | `refuse(bytes, length)`                    | the script is no worker: a [`Refusal`]           |
+//! | `operate(id, bytes, length) -> number`     | begins an [`Operation`] of a request, or of none with 0 |
 //! | `log(level, text, length)`                 | a line for the log, with a [`Level`]             |
 //! | `variable(index, to, room) -> length`      | the value of a variable of the environment       |
 //! | `now() -> ms`, `elapsed() -> ms`           | the wall clock, and the age of the instance      |
@@ -33,9 +35,15 @@
 //! Pointers and lengths are `u32`, times `f64`. Structures are postcard. Neither side believes the
 //! other: the host checks what it reads like anything that a guest writes.
 
+mod operation;
+
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+
+pub use operation::{
+    CacheOperation, FetchBody, KEYS_MAX, KvOperation, Operation, Outcome, Redirect,
+};
 
 /// The module that all imports of the engine are in.
 pub const IMPORT_MODULE: &str = "wws";

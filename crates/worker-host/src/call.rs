@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use kv::KvError;
 use limits::{ByteSize, TimeSpan};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
 use crate::command;
+use crate::http::{self, HttpProgram, RequestBody, Reused};
 use crate::protocol::{BadResponse, WorkerBody, WorkerRequest, WorkerResponse};
-use crate::script::{self, Job};
+use crate::script::{self, Job, Lanes};
 use crate::worker::{Loaded, Program, Worker};
 
 /// Why a call gave no answer. What the guest answered itself is none of these.
@@ -78,9 +80,24 @@ pub enum CallError {
     /// Another request of the same instance ended it.
     #[error("its instance was ended by another request that it was shared with (`reuse`)")]
     InstanceLost,
+    /// It takes requests whole.
+    #[error("it takes the body of a request whole, not as a stream")]
+    ReadsNoStream,
     /// What it wrote is no answer.
     #[error(transparent)]
     BadResponse(#[from] BadResponse),
+    /// Other requests have changed what it was given, each time before it could change that itself.
+    #[error(
+        "other requests have changed what it had read from the key-value store, and it was not \
+         repeated, or not more often than {runs} times; nothing of what it wrote was kept"
+    )]
+    Conflict {
+        /// How often it was run.
+        runs: u32,
+    },
+    /// The key-value store.
+    #[error(transparent)]
+    Store(#[from] KvError),
 }
 
 impl Worker {
@@ -94,29 +111,89 @@ impl Worker {
     ///
     /// [`CallError`]. The guest's own 4xx and 5xx are answers, not errors.
     pub async fn call(&self, request: WorkerRequest) -> Result<WorkerResponse, CallError> {
-        let time = self.0.settings.limits.time;
-        let deadline = Instant::now() + time.0;
-        let own = self.turn(&self.0.permits, time, deadline).await?;
-        if let (Program::Script(_), Some(lanes)) = (&self.0.program, &self.0.lanes) {
-            let (reply, answered) = oneshot::channel();
-            let job = Job {
-                request,
-                reply,
-                deadline,
-                turn: own,
-                in_lane: None,
-            };
-            lanes.submit(self, job);
-            let answer = answered.await;
-            return whole(answer.unwrap_or_else(|_| Err(script::lost(self, deadline))));
-        }
-        let place = self.turn(&self.0.host.places, time, deadline).await?;
-        match self.0.program {
-            Program::Script(_) => {
-                whole(script::answer_fresh(self, request, deadline, (own, place)).await)
-            }
+        let deadline = self.deadline();
+        let own = self.turn(&self.0.permits, deadline).await?;
+        match &self.0.program {
+            Program::Script(_) => match &self.0.lanes {
+                Some(lanes) => self.call_lane(lanes, request, deadline, own).await,
+                None => {
+                    let permits = (own, self.turn(&self.0.host.places, deadline).await?);
+                    whole(script::answer_fresh(self, request, deadline, permits).await)
+                }
+            },
             Program::Core(_) | Program::Component(_) => {
-                command::answer(self, request, deadline, (own, place)).await
+                let permits = (own, self.turn(&self.0.host.places, deadline).await?);
+                command::answer(self, request, deadline, permits).await
+            }
+            Program::Http(program, reused) => {
+                let request = request.map_body(http::whole_body);
+                self.call_http(program, reused.as_ref(), request, deadline, own)
+                    .await
+            }
+        }
+    }
+
+    /// Whether the worker reads the body of a request as a stream, by
+    /// [`call_streaming`](Self::call_streaming).
+    pub fn reads_streams(&self) -> bool {
+        matches!(self.0.program, Program::Http(..))
+    }
+
+    /// As [`call`](Self::call), for a worker that reads streams.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`]; that of a worker that reads none is [`CallError::ReadsNoStream`].
+    pub async fn call_streaming(
+        &self,
+        request: WorkerRequest<RequestBody>,
+    ) -> Result<WorkerResponse, CallError> {
+        let Program::Http(program, reused) = &self.0.program else {
+            return Err(CallError::ReadsNoStream);
+        };
+        let deadline = self.deadline();
+        let own = self.turn(&self.0.permits, deadline).await?;
+        self.call_http(program, reused.as_ref(), request, deadline, own)
+            .await
+    }
+
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.0.settings.limits.time.0
+    }
+
+    async fn call_lane(
+        &self,
+        lanes: &Lanes,
+        request: WorkerRequest,
+        deadline: Instant,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<WorkerResponse, CallError> {
+        let (reply, answered) = oneshot::channel();
+        let job = Job {
+            request,
+            reply,
+            deadline,
+            turn,
+            in_lane: None,
+        };
+        lanes.submit(self, job);
+        let answer = answered.await;
+        whole(answer.unwrap_or_else(|_| Err(script::lost(self, deadline))))
+    }
+
+    async fn call_http(
+        &self,
+        program: &HttpProgram,
+        reused: Option<&Reused>,
+        request: WorkerRequest<RequestBody>,
+        deadline: Instant,
+        own: OwnedSemaphorePermit,
+    ) -> Result<WorkerResponse, CallError> {
+        match reused {
+            Some(reused) => reused.answer(self, request, deadline, own).await,
+            None => {
+                let permits = (own, self.turn(&self.0.host.places, deadline).await?);
+                http::answer(self, program, request, deadline, permits).await
             }
         }
     }
@@ -125,7 +202,6 @@ impl Worker {
     async fn turn(
         &self,
         places: &Arc<Semaphore>,
-        time: TimeSpan,
         deadline: Instant,
     ) -> Result<OwnedSemaphorePermit, CallError> {
         if let Ok(place) = Arc::clone(places).try_acquire_owned() {
@@ -148,7 +224,7 @@ impl Worker {
             // The semaphores are never closed.
             Ok(Err::<_, AcquireError>(_)) => Err(busy),
             Err(_) => Err(CallError::Timeout {
-                limit: time,
+                limit: settings.limits.time,
                 waiting: true,
             }),
         }

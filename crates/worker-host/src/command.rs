@@ -1,41 +1,27 @@
 //! Programs of the wws protocol: a request on standard input, an answer on standard output.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use kv::{Commit, Transaction};
 use limits::{ByteSize, WorkerLimits};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use wasmtime::Store;
-use wasmtime_wasi::p1::WasiP1Ctx;
-use wasmtime_wasi::p2::pipe::MemoryInputPipe;
-use wasmtime_wasi::{I32Exit, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::I32Exit;
 
-use crate::call::{CallError, one_line};
-use crate::meter::MemoryMeter;
-use crate::protocol::{WorkerRequest, WorkerResponse, encode_request, parse_response};
-use crate::stdio::{Answer, Log};
-use crate::worker::{Loaded, Program, Worker};
-
-/// What a guest can have the host allocate in one call, and hold open.
-const HOSTCALL_BYTES: usize = 64 << 20;
-const RANDOM_BYTES_MAX: u64 = 16 << 20;
-const OPEN_RESOURCES_MAX: usize = 4096;
+use crate::call::CallError;
+use crate::protocol::{Output, WorkerRequest, WorkerResponse, encode_request, parse_output};
+use crate::state::{State, Stdio};
+use crate::stdio::Answer;
+use crate::transact::Runs;
+use crate::worker::{KvSettings, Program, Worker};
 
 /// Room for what stands around the body in the JSON of an answer. Beside it twice the limit of the
 /// body is allowed, for base64 and escapes; the body itself is measured once it is decoded.
 const ENVELOPE_BYTES: u64 = 64 << 10;
 
-/// What one instance has of the host.
-pub(crate) struct State {
-    pub(crate) wasi: WasiP1Ctx,
-    memory: MemoryMeter,
-}
-
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiView::ctx(&mut self.wasi)
-    }
-}
-
-/// Runs a program once, until the deadline at the longest.
+/// Runs a program, until the deadline at the longest.
 pub(crate) async fn answer(
     worker: &Worker,
     request: WorkerRequest,
@@ -51,7 +37,7 @@ pub(crate) async fn answer(
         let _held = held;
         // The timer is first polled, and so registered, when the guest's first slice did not end
         // it.
-        tokio::time::timeout_at(deadline, run(this, request))
+        tokio::time::timeout_at(deadline, serve(&this, &request))
             .await
             .ok()
     };
@@ -64,62 +50,93 @@ pub(crate) async fn answer(
     }
 }
 
-async fn run(worker: Worker, request: WorkerRequest) -> Result<WorkerResponse, CallError> {
-    let Loaded {
-        settings,
-        host,
-        program,
-        ..
-    } = &*worker.0;
-    let limits = &settings.limits;
-    let answer = Answer::new(answer_bytes_max(limits));
-    let log = Log::new(settings.log.clone());
-    let mut wasi = WasiCtxBuilder::new();
-    wasi.stdin(MemoryInputPipe::new(encode_request(&request)))
-        .stdout(answer.clone())
-        .stderr(log.clone())
-        .envs(&settings.vars)
-        .max_random_size(RANDOM_BYTES_MAX);
-    drop(request);
-    let state = State {
-        wasi: wasi.build_p1(),
-        memory: MemoryMeter::new(limits.memory, host.table_elements_max),
-    };
-    let mut store = Store::new(host.engine(), state);
-    store.limiter(|state| &mut state.memory);
-    store.set_hostcall_fuel(HOSTCALL_BYTES);
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_async_yield_and_update(1);
-    WasiView::ctx(store.data_mut())
-        .table
-        .set_max_capacity(OPEN_RESOURCES_MAX);
-
-    let ended = {
-        // A guest that is stopped has its last words logged too.
-        let _finish = FinishOnDrop(&log);
-        execute(program, &mut store).await
-    };
-    if let Err(error) = ended {
-        return Err(explain(&error, limits, &store.data().memory, &answer));
-    }
-    let too_large = CallError::ResponseTooLarge {
-        limit: limits.response_body,
-    };
-    let Some(output) = answer.take() else {
-        return Err(too_large);
-    };
-    let response = parse_response(&output)?;
-    match response.body.whole() {
-        Some(body) if body.len() > limits.response_body.as_usize() => Err(too_large),
-        _ => Ok(response),
+async fn serve(worker: &Worker, request: &WorkerRequest) -> Result<WorkerResponse, CallError> {
+    match &worker.0.settings.kv {
+        Some(kv) => transact(worker, kv, request).await,
+        None => {
+            let output = run(worker, request, &BTreeMap::new()).await?;
+            Ok(output.response)
+        }
     }
 }
 
-struct FinishOnDrop<'l>(&'l Log);
+/// Runs a program on what its namespace holds, and applies what it changed, all or nothing; again,
+/// if another request has changed what it was given.
+async fn transact(
+    worker: &Worker,
+    kv: &KvSettings,
+    request: &WorkerRequest,
+) -> Result<WorkerResponse, CallError> {
+    let snapshot_bytes_max = worker.0.settings.limits.kv_snapshot.0;
+    let mut runs = Runs::begin(kv).await;
+    loop {
+        let snapshot = kv.namespace.snapshot(snapshot_bytes_max).await?;
+        let output = run(worker, request, &snapshot.entries).await?;
+        let Some(state) = output.kv else {
+            return Ok(output.response);
+        };
+        let writes = changes(&snapshot.entries, state);
+        if writes.is_empty() {
+            return Ok(output.response);
+        }
+        let transaction = Transaction {
+            snapshot: Some(snapshot.version),
+            writes,
+            ..Transaction::default()
+        };
+        match kv.namespace.commit(&transaction).await? {
+            Commit::Done => return Ok(output.response),
+            Commit::Conflict => runs.again().await?,
+        }
+    }
+}
 
-impl Drop for FinishOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.finish();
+/// What makes the new state of the old one. What is no text was not shown to the worker, and stays.
+fn changes(
+    old: &BTreeMap<Bytes, Bytes>,
+    new: BTreeMap<String, String>,
+) -> BTreeMap<Bytes, Option<Bytes>> {
+    let is_gone = |(key, value): &(&Bytes, &Bytes)| {
+        std::str::from_utf8(value).is_ok()
+            && std::str::from_utf8(key).is_ok_and(|key| !new.contains_key(key))
+    };
+    let gone = old.iter().filter(is_gone).map(|(key, _)| (key.clone(), None));
+    let mut writes: BTreeMap<_, _> = gone.collect();
+    for (key, value) in new {
+        let (key, value) = (Bytes::from(key), Bytes::from(value));
+        if old.get(&key) != Some(&value) {
+            writes.insert(key, Some(value));
+        }
+    }
+    writes
+}
+
+async fn run(
+    worker: &Worker,
+    request: &WorkerRequest,
+    kv: &BTreeMap<Bytes, Bytes>,
+) -> Result<Output, CallError> {
+    let limits = &worker.0.settings.limits;
+    let answer = Answer::new(answer_bytes_max(limits));
+    let input = encode_request(request, kv);
+    let mut store = State::store(worker, Stdio::Protocol(input, answer.clone()));
+    let too_large = CallError::ResponseTooLarge {
+        limit: limits.response_body,
+    };
+    if let Err(error) = execute(&worker.0.program, &mut store).await {
+        return Err(match answer.overflowed() {
+            true => too_large,
+            false => store.data().explain(&error),
+        });
+    }
+    drop(store);
+    let Some(written) = answer.take() else {
+        return Err(too_large);
+    };
+    let output = parse_output(&written)?;
+    match output.response.body.whole() {
+        Some(body) if body.len() > limits.response_body.as_usize() => Err(too_large),
+        _ => Ok(output),
     }
 }
 
@@ -137,7 +154,8 @@ async fn execute(program: &Program, store: &mut Store<State>) -> wasmtime::Resul
             let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
             start.call_async(&mut *store, ()).await
         }
-        Program::Script(_) => return Ok(()),
+        // Neither has a start of this kind.
+        Program::Script(_) | Program::Http(..) => return Ok(()),
         Program::Component(linked) => {
             let command = linked.instantiate_async(&mut *store).await?;
             match command.wasi_cli_run().call_run(&mut *store).await {
@@ -159,28 +177,25 @@ async fn execute(program: &Program, store: &mut Store<State>) -> wasmtime::Resul
     }
 }
 
-/// The limit that made a guest fail, or else how it failed.
-fn explain(
-    error: &wasmtime::Error,
-    limits: &WorkerLimits,
-    memory: &MemoryMeter,
-    answer: &Answer,
-) -> CallError {
-    if answer.overflowed() {
-        return CallError::ResponseTooLarge {
-            limit: limits.response_body,
-        };
-    }
-    if let Some(asked) = memory.refused() {
-        return CallError::OutOfMemory {
-            limit: limits.memory,
-            asked,
-        };
-    }
-    if let Some(exit) = error.downcast_ref::<I32Exit>() {
-        return CallError::Exit { code: exit.0 };
-    }
-    CallError::Trap {
-        message: one_line(&format!("{error:#}")),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changed_is_found_and_what_was_not_shown_stays() {
+        let old: BTreeMap<Bytes, Bytes> = [
+            (&b"same"[..], &b"1"[..]),
+            (b"other", b"1"),
+            (b"gone", b"1"),
+            (b"\xff", b"no text"),
+            (b"value", b"\xff"),
+        ]
+        .map(|(key, value)| (Bytes::from_static(key), Bytes::from_static(value)))
+        .into();
+        let new = [("same", "1"), ("other", "2"), ("new", "3")];
+        let new = new.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let want = [("other", Some("2")), ("gone", None), ("new", Some("3"))];
+        let want = want.map(|(key, value)| (Bytes::from(key), value.map(Bytes::from)));
+        assert_eq!(changes(&old, new.into()), want.into());
     }
 }

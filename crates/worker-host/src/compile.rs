@@ -5,18 +5,20 @@ use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
 use crate::engine::{Cpu, EngineError, compiling_engine};
+use crate::legacy_http;
 pub use crate::script::image::EngineModuleError;
 use crate::script::snapshot;
 pub use crate::script::snapshot::{ScriptCompiler, ScriptEngineError, SnapshotError};
-use crate::worker::{WorkerKind, component_linker, core_linker};
+use crate::worker::{WorkerKind, core_linker, link_component};
 
 /// What a `.wasm` file is, told by its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WasmKind {
-    /// A program of the wws protocol.
+    /// A program of the wws protocol, or a component that answers HTTP requests itself.
     Worker(WorkerKind),
-    /// A component that exports a `wasi:http` handler; the name of the export.
-    HttpHandler(String),
+    /// A component that exports a `wasi:http` handler of a version that is not known; the name of
+    /// the export.
+    UnknownHandler(String),
     /// A module with `_start` that imports nothing of WASI: a browser's, or a worker for another
     /// host.
     ForeignCommand,
@@ -90,15 +92,23 @@ impl Found {
                 .cloned()
         };
         if self.is_component {
-            if let Some(name) =
-                exports("wasi:http/handler").or(exports("wasi:http/incoming-handler"))
-            {
-                return WasmKind::HttpHandler(name);
-            }
-            return match exports("wasi:cli/run") {
-                Some(_) => WasmKind::Worker(WorkerKind::ComponentCommand),
-                None => WasmKind::Other,
+            // The newest first: a component may export a handler for each.
+            let kinds = [
+                ("wasi:http/handler@0.3.", WorkerKind::HttpService),
+                ("wasi:http/incoming-handler@0.2.", WorkerKind::HttpProxy),
+                ("wasi:cli/run", WorkerKind::ComponentCommand),
+            ];
+            let known = |(prefix, kind)| exports(prefix).map(|_| WasmKind::Worker(kind));
+            let unknown = || {
+                exports("wasi:http/handler")
+                    .or(exports("wasi:http/incoming-handler"))
+                    .map(WasmKind::UnknownHandler)
             };
+            return kinds
+                .into_iter()
+                .find_map(known)
+                .or_else(unknown)
+                .unwrap_or(WasmKind::Other);
         }
         match (self.start, self.imports_wasi || !self.imports) {
             (false, _) => WasmKind::Other,
@@ -149,10 +159,20 @@ pub enum CompileError {
         /// What there is instead.
         available: &'static str,
     },
+    /// It could never receive an answer.
+    #[error(
+        "it imports http.send-http-request and exports no {export}, into which answers are put"
+    )]
+    LacksRealloc {
+        /// The name of the function.
+        export: &'static str,
+    },
 }
 
-const CORE_IMPORTS: &str = "all of wasi_snapshot_preview1";
-const COMPONENT_IMPORTS: &str = "the interfaces of the wasi:cli/command world, version 0.2";
+const CORE_IMPORTS: &str = "all of wasi_snapshot_preview1, and http.send-http-request of wws 1.x";
+const COMPONENT_IMPORTS: &str = "the interfaces of wasi:cli and wasi:http 0.2, in a wasi:http 0.3 \
+     service also those of 0.3, wasi:config/store@0.2.0-rc.1, and wasi:keyvalue 0.2.0-draft and \
+     0.2.0-draft2";
 
 /// Compiles workers for one kind of CPU.
 pub struct Compiler {
@@ -171,7 +191,9 @@ impl Compiler {
     pub fn compile(&self, kind: WorkerKind, wasm: &[u8]) -> Result<Compiled, CompileError> {
         match kind {
             WorkerKind::CoreCommand => self.compile_core(wasm),
-            WorkerKind::ComponentCommand => self.compile_component(wasm),
+            WorkerKind::ComponentCommand | WorkerKind::HttpProxy | WorkerKind::HttpService => {
+                self.compile_component(kind, wasm)
+            }
         }
     }
 
@@ -198,6 +220,7 @@ impl Compiler {
                 reason,
                 available: CORE_IMPORTS,
             })?;
+        legacy_http::check_module(&module)?;
         let required = module.resources_required();
         let needs = Needs {
             core_instances: 1,
@@ -209,15 +232,13 @@ impl Compiler {
         })
     }
 
-    fn compile_component(&self, wasm: &[u8]) -> Result<Compiled, CompileError> {
+    fn compile_component(&self, kind: WorkerKind, wasm: &[u8]) -> Result<Compiled, CompileError> {
         let invalid = |reason| CompileError::Invalid { reason };
         let component = Component::from_binary(&self.engine, wasm).map_err(invalid)?;
-        component_linker(&self.engine)
-            .and_then(|linker| linker.instantiate_pre(&component).map(drop))
-            .map_err(|reason| CompileError::Imports {
-                reason,
-                available: COMPONENT_IMPORTS,
-            })?;
+        link_component(&self.engine, kind, &component).map_err(|reason| CompileError::Imports {
+            reason,
+            available: COMPONENT_IMPORTS,
+        })?;
         // `None`: it imports components or modules, which no linker of ours offers.
         let needs = component
             .resources_required()
@@ -297,7 +318,18 @@ mod tests {
         check(
             r#"(component (component $c) (instance $i (instantiate $c))
                 (export "wasi:http/incoming-handler@0.2.0" (instance $i)))"#,
-            &WasmKind::HttpHandler("wasi:http/incoming-handler@0.2.0".to_owned()),
+            &WasmKind::Worker(WorkerKind::HttpProxy),
+        );
+        check(
+            r#"(component (component $c) (instance $i (instantiate $c))
+                (export "wasi:http/handler@0.3.0" (instance $i))
+                (export "wasi:http/incoming-handler@0.2.9" (instance $i)))"#,
+            &WasmKind::Worker(WorkerKind::HttpService),
+        );
+        check(
+            r#"(component (component $c) (instance $i (instantiate $c))
+                (export "wasi:http/handler@0.4.0" (instance $i)))"#,
+            &WasmKind::UnknownHandler("wasi:http/handler@0.4.0".to_owned()),
         );
     }
 

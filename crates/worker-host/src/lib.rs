@@ -12,20 +12,26 @@ mod command;
 #[cfg(feature = "compile")]
 pub mod compile;
 mod engine;
+mod http;
+mod keyvalue;
+mod legacy_http;
 mod meter;
 mod native_code;
 mod pace;
 mod protocol;
 mod script;
+mod state;
 mod stdio;
+mod transact;
 mod worker;
 
 pub use call::CallError;
 pub use engine::{
     Allocation, Cpu, EngineError, PoolSize, SETTINGS_VERSION, TARGET, WASMTIME_VERSION,
 };
+pub use http::{ComponentBody, RequestBody, RequestBodyError};
 pub use native_code::{NativeCode, leak_pages};
 pub use protocol::{BadResponse, WorkerBody, WorkerRequest, WorkerResponse, parse_response};
 pub use script::{BodyAborted, BodyStream, ScriptEngine, parse_script_answer};
 pub use stdio::{LogLevel, LogLine};
-pub use worker::{Host, LoadError, Worker, WorkerKind, WorkerSettings};
+pub use worker::{Host, KvSettings, LoadError, Worker, WorkerKind, WorkerSettings};

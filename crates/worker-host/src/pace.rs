@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -116,21 +116,77 @@ impl BusyThreads {
     where
         F: Future<Output: Send> + Send + 'static,
     {
+        match self.start(future).await {
+            Started::Ended(output) => output,
+            Started::Running(running) => running.await,
+        }
+    }
+
+    /// Runs the first slice of `future` here, and leaves the rest to the busy threads.
+    pub(crate) async fn start<F>(&self, future: F) -> Started<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
         let mut future = Box::pin(future);
         if let Poll::Ready(output) = poll_once(future.as_mut()).await {
-            return output;
+            return Started::Ended(output);
         }
-        let Some(runtime) = self.runtime.get_or_init(start_busy_threads) else {
-            return future.await;
+        Started::Running(self.spawn(future))
+    }
+
+    /// Runs all of `future` on the busy threads, or here if the system has none to give.
+    pub(crate) fn spawn<F>(&self, future: F) -> Running<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        Running(Some(match self.runtime.get_or_init(start_busy_threads) {
+            Some(runtime) => runtime.spawn(future),
+            None => tokio::spawn(future),
+        }))
+    }
+}
+
+/// What has become of a future after its first slice.
+pub(crate) enum Started<T> {
+    Ended(T),
+    Running(Running<T>),
+}
+
+/// A future on the busy threads. Dropping this drops it.
+pub(crate) struct Running<T>(Option<JoinHandle<T>>);
+
+impl<T> Running<T> {
+    /// It runs to its end, whoever waits for it.
+    pub(crate) fn detach(mut self) {
+        self.0 = None;
+    }
+}
+
+impl<T> Future for Running<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let Some(task) = &mut self.0 else {
+            return Poll::Pending;
         };
-        let mut task = AbortOnDrop(runtime.spawn(future));
-        match (&mut task.0).await {
-            Ok(output) => output,
+        match std::task::ready!(Pin::new(task).poll(context)) {
+            Ok(output) => {
+                self.0 = None;
+                Poll::Ready(output)
+            }
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 // Only a runtime that is shutting down cancels it, and then nobody waits.
-                Err(_) => std::future::pending().await,
+                Err(_) => Poll::Pending,
             },
+        }
+    }
+}
+
+impl<T> Drop for Running<T> {
+    fn drop(&mut self) {
+        if let Some(task) = &self.0 {
+            task.abort();
         }
     }
 }
@@ -158,12 +214,4 @@ fn start_busy_threads() -> Option<tokio::runtime::Runtime> {
 
 async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
     std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
-}
-
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }

@@ -14,21 +14,27 @@
 //! `status` is 200 and `headers` are empty if they are not.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http_body::{Body, Frame};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use crate::script::BodyStream;
+use crate::http::ComponentBody;
+use crate::script::{BodyAborted, BodyStream};
 
 /// A request for a worker.
 #[derive(Debug, Clone)]
-pub struct WorkerRequest {
+pub struct WorkerRequest<B = Bytes> {
     /// As the client sent it.
     pub method: Method,
     /// Scheme and authority that the client addressed, such as `http://localhost:8080`.
@@ -37,10 +43,24 @@ pub struct WorkerRequest {
     pub url: String,
     /// In the order and number in which they came.
     pub headers: HeaderMap,
-    /// All of it.
-    pub body: Bytes,
+    /// All of it, or a stream.
+    pub body: B,
     /// What the parts in brackets of the route stand for, decoded.
     pub params: Vec<(String, String)>,
+}
+
+impl<B> WorkerRequest<B> {
+    /// The same request with another body.
+    pub fn map_body<C>(self, to: impl FnOnce(B) -> C) -> WorkerRequest<C> {
+        WorkerRequest {
+            method: self.method,
+            origin: self.origin,
+            url: self.url,
+            headers: self.headers,
+            body: to(self.body),
+            params: self.params,
+        }
+    }
 }
 
 /// A worker's answer.
@@ -59,8 +79,10 @@ pub struct WorkerResponse {
 pub enum WorkerBody {
     /// All of it.
     Whole(Bytes),
-    /// Piece by piece, as the worker makes them.
+    /// Piece by piece, as the script makes them.
     Stream(BodyStream),
+    /// Piece by piece, as the component makes them.
+    Component(ComponentBody),
 }
 
 impl WorkerBody {
@@ -68,7 +90,56 @@ impl WorkerBody {
     pub fn whole(&self) -> Option<&Bytes> {
         match self {
             Self::Whole(bytes) => Some(bytes),
+            Self::Stream(_) | Self::Component(_) => None,
+        }
+    }
+
+    /// Its length in bytes, where that is known before its end.
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Self::Whole(bytes) => Some(bytes.len() as u64),
             Self::Stream(_) => None,
+            Self::Component(body) => body.length(),
+        }
+    }
+
+    /// The next piece, once it is there; `None` at the end. Trailers are passed over.
+    pub fn poll_piece(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyAborted>>> {
+        loop {
+            match ready!(Pin::new(&mut *self).poll_frame(context)) {
+                Some(Ok(frame)) => {
+                    if let Ok(piece) = frame.into_data() {
+                        return Poll::Ready(Some(Ok(piece)));
+                    }
+                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl Body for WorkerBody {
+    type Data = Bytes;
+    type Error = BodyAborted;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyAborted>>> {
+        match &mut *self {
+            Self::Whole(bytes) => {
+                let all = Some(std::mem::take(bytes)).filter(|all| !all.is_empty());
+                Poll::Ready(all.map(Frame::data).map(Ok))
+            }
+            Self::Stream(stream) => {
+                let piece = ready!(stream.poll_piece(context));
+                Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+            }
+            Self::Component(body) => Pin::new(body).poll_frame(context),
         }
     }
 }
@@ -106,13 +177,16 @@ pub enum BadResponse {
         /// How many.
         found: usize,
     },
+    /// Not the names and values of a namespace.
+    #[error("its `kv` is not an object of strings: {0}")]
+    Kv(serde_json::Error),
     /// `"base64":true` over something else.
     #[error("it answered with \"base64\":true, but its data is not base64: {0}")]
     Base64(#[from] base64::DecodeError),
 }
 
 /// The JSON that a worker reads.
-pub(crate) fn encode_request(request: &WorkerRequest) -> Vec<u8> {
+pub(crate) fn encode_request(request: &WorkerRequest, kv: &BTreeMap<Bytes, Bytes>) -> Vec<u8> {
     let (body, base64) = match std::str::from_utf8(&request.body) {
         Ok(text) => (Cow::Borrowed(text), false),
         Err(_) => (Cow::Owned(BASE64.encode(&request.body)), true),
@@ -123,23 +197,49 @@ pub(crate) fn encode_request(request: &WorkerRequest) -> Vec<u8> {
         headers: HeadersOut(&request.headers),
         body,
         base64,
-        kv: Empty {},
+        kv: KvOut(kv),
         params: ParamsOut(&request.params),
     };
     // Maps with string keys over strings: there is nothing that could not be written.
     serde_json::to_vec(&input).unwrap_or_default()
 }
 
-/// Reads what a worker wrote. Never panics, whatever the bytes.
+/// An answer, and the state of its namespace that the worker wants.
+pub(crate) struct Output {
+    pub(crate) response: WorkerResponse,
+    /// `None`: it is to stay as it is.
+    pub(crate) kv: Option<BTreeMap<String, String>>,
+}
+
+/// Reads what a worker wrote, with the state of its namespace. Never panics, whatever the bytes.
+pub(crate) fn parse_output(bytes: &[u8]) -> Result<Output, BadResponse> {
+    let (response, kv) = parse(bytes)?;
+    let kv = kv.map(|kv| serde_json::from_str(kv.get())).transpose();
+    Ok(Output {
+        response,
+        kv: kv.map_err(BadResponse::Kv)?,
+    })
+}
+
+/// Reads the answer that a worker wrote. Never panics, whatever the bytes.
 pub fn parse_response(bytes: &[u8]) -> Result<WorkerResponse, BadResponse> {
+    parse(bytes).map(|(response, _)| response)
+}
+
+/// A status that an answer may have.
+pub(crate) fn check_status(status: u16) -> Result<StatusCode, BadResponse> {
+    StatusCode::from_u16(status)
+        .ok()
+        .filter(|status| (200..600).contains(&status.as_u16()))
+        .ok_or(BadResponse::Status(status))
+}
+
+fn parse(bytes: &[u8]) -> Result<(WorkerResponse, Option<&RawValue>), BadResponse> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(BadResponse::Empty);
     }
-    let output: Output<'_> = serde_json::from_slice(bytes)?;
-    let status = StatusCode::from_u16(output.status)
-        .ok()
-        .filter(|status| (200..600).contains(&status.as_u16()))
-        .ok_or(BadResponse::Status(output.status))?;
+    let output: Written<'_> = serde_json::from_slice(bytes)?;
+    let status = check_status(output.status)?;
     let found = output.headers.0.len();
     if found > FIELDS_MAX {
         return Err(BadResponse::TooManyFields { found });
@@ -157,11 +257,12 @@ pub fn parse_response(bytes: &[u8]) -> Result<WorkerResponse, BadResponse> {
         true => BASE64.decode(output.data.as_bytes())?.into(),
         false => Bytes::from(output.data.into_owned()),
     };
-    Ok(WorkerResponse {
+    let response = WorkerResponse {
         status,
         headers,
         body: WorkerBody::Whole(body),
-    })
+    };
+    Ok((response, output.kv))
 }
 
 #[derive(Serialize)]
@@ -172,7 +273,7 @@ struct Input<'r> {
     body: Cow<'r, str>,
     #[serde(skip_serializing_if = "is_false")]
     base64: bool,
-    kv: Empty,
+    kv: KvOut<'r>,
     params: ParamsOut<'r>,
 }
 
@@ -184,8 +285,19 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-#[derive(Serialize)]
-struct Empty {}
+/// What is text of a namespace: JSON has nothing else.
+struct KvOut<'r>(&'r BTreeMap<Bytes, Bytes>);
+
+impl Serialize for KvOut<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().filter_map(|(key, value)| {
+            Some((
+                std::str::from_utf8(key).ok()?,
+                std::str::from_utf8(value).ok()?,
+            ))
+        }))
+    }
+}
 
 struct HeadersOut<'r>(&'r HeaderMap);
 
@@ -219,7 +331,7 @@ fn header_text(value: &HeaderValue) -> Cow<'_, str> {
     }
 }
 
-struct ParamsOut<'r>(&'r [(String, String)]);
+pub(crate) struct ParamsOut<'r>(pub(crate) &'r [(String, String)]);
 
 impl Serialize for ParamsOut<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -227,10 +339,10 @@ impl Serialize for ParamsOut<'_> {
     }
 }
 
-/// Unknown keys, and `kv` until there is a store, are passed over: kits for wws 1.7 always write
-/// them.
+/// Unknown keys are passed over, and so is `kv` where there is no namespace: kits for wws 1.7
+/// always write it.
 #[derive(Deserialize)]
-struct Output<'o> {
+struct Written<'o> {
     #[serde(borrow)]
     data: Cow<'o, str>,
     #[serde(borrow, default)]
@@ -239,6 +351,8 @@ struct Output<'o> {
     status: u16,
     #[serde(default)]
     base64: bool,
+    #[serde(borrow, default)]
+    kv: Option<&'o RawValue>,
 }
 
 fn ok() -> u16 {
@@ -338,7 +452,7 @@ mod tests {
 
     #[test]
     fn a_request_has_the_shape_of_wws_1_7() {
-        let json = encode_request(&request(&[("x-a", b"1")], b"text"));
+        let json = encode_request(&request(&[("x-a", b"1")], b"text"), &BTreeMap::new());
         assert_eq!(
             String::from_utf8(json).unwrap(),
             r#"{"url":"/a?b=%20","method":"POST","headers":{"x-a":"1"},"body":"text","kv":{},"params":{"id":"7 \"x\""}}"#

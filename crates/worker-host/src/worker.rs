@@ -4,16 +4,23 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
 use limits::WorkerLimits;
+use outbound::Caller;
 use tokio::sync::Semaphore;
-use wasmtime::component::Linker as ComponentLinker;
+use wasmtime::component::{Component, Linker as ComponentLinker};
 use wasmtime::{Engine, InstancePre, Linker};
 use wasmtime_wasi::p2::bindings::CommandPre;
+use wasmtime_wasi_config::WasiConfigVariables;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-use crate::command::State;
 use crate::engine::{Allocation, EngineError, PoolSize, serving_engine};
 use crate::native_code::NativeCode;
 use crate::pace::{BusyThreads, Ticker};
+use crate::http::{HttpProgram, Reused};
+use crate::keyvalue;
+use crate::legacy_http;
 use crate::script::{Lanes, ScriptEngine, ScriptProgram};
+use crate::state::State;
 use crate::stdio::LogLine;
 
 /// The engine of an app, and what all its workers share.
@@ -34,6 +41,10 @@ pub enum WorkerKind {
     CoreCommand,
     /// A component that exports `wasi:cli/run`.
     ComponentCommand,
+    /// A component that exports `wasi:http/incoming-handler` 0.2.
+    HttpProxy,
+    /// A component that exports `wasi:http/handler` 0.3.
+    HttpService,
 }
 
 /// How a worker is run.
@@ -47,8 +58,21 @@ pub struct WorkerSettings {
     pub concurrency: u32,
     /// How many requests one instance answers. Programs always answer one.
     pub reuse: u32,
+    /// The calls that it may make.
+    pub outbound: Caller,
+    /// Its key-value store, if it has one.
+    pub kv: Option<KvSettings>,
     /// Where its log goes.
     pub log: LogLine,
+}
+
+/// The key-value store of a worker.
+#[derive(Clone)]
+pub struct KvSettings {
+    /// The one that it can see.
+    pub namespace: kv::Namespace,
+    /// Whether a run may be repeated when what it was given was changed by another request.
+    pub may_retry: bool,
 }
 
 /// Why native code could not be loaded.
@@ -79,6 +103,8 @@ pub(crate) struct Loaded {
     pub(crate) host: Arc<Host>,
     pub(crate) program: Program,
     pub(crate) settings: WorkerSettings,
+    /// Its environment, for components that read it by `wasi:config`.
+    pub(crate) config: WasiConfigVariables,
     pub(crate) permits: Arc<Semaphore>,
     /// Only of a script whose instances are reused.
     pub(crate) lanes: Option<Lanes>,
@@ -89,6 +115,7 @@ pub(crate) struct Loaded {
 pub(crate) enum Program {
     Core(InstancePre<State>),
     Component(CommandPre<State>),
+    Http(HttpProgram, Option<Reused>),
     Script(ScriptProgram),
 }
 
@@ -126,9 +153,40 @@ impl Worker {
     ) -> Result<Self, LoadError> {
         let program = match kind {
             WorkerKind::CoreCommand => load_core(&host.engine, code)?,
-            WorkerKind::ComponentCommand => load_component(&host.engine, code)?,
+            WorkerKind::ComponentCommand | WorkerKind::HttpProxy | WorkerKind::HttpService => {
+                let component = code
+                    .into_component(&host.engine)
+                    .map_err(|reason| LoadError::Incompatible { reason })?;
+                let program = link_component(&host.engine, kind, &component)
+                    .map_err(|reason| LoadError::Imports { reason })?;
+                return Ok(Self::of_component(host, program, settings));
+            }
         };
         Ok(Self::new(host, program, settings))
+    }
+
+    fn of_component(
+        host: &Arc<Host>,
+        program: ComponentProgram,
+        settings: WorkerSettings,
+    ) -> Self {
+        let config = settings.vars.iter().cloned().collect();
+        let reuse = settings.reuse;
+        Self(Arc::new_cyclic(|this| {
+            let program = match program {
+                ComponentProgram::Command(linked) => Program::Component(linked),
+                ComponentProgram::Http(program) => {
+                    let reused = match &program {
+                        HttpProgram::Service(linked) if reuse > 1 => {
+                            Some(Reused::new(this.clone(), linked.clone()))
+                        }
+                        _ => None,
+                    };
+                    Program::Http(program, reused)
+                }
+            };
+            Loaded::new(host, program, settings, config)
+        }))
     }
 
     /// Loads a script: the image of its heap, for the engine that all scripts share.
@@ -147,16 +205,29 @@ impl Worker {
     }
 
     pub(crate) fn new(host: &Arc<Host>, program: Program, settings: WorkerSettings) -> Self {
+        let config = WasiConfigVariables::new();
+        Self(Arc::new(Loaded::new(host, program, settings, config)))
+    }
+}
+
+impl Loaded {
+    fn new(
+        host: &Arc<Host>,
+        program: Program,
+        settings: WorkerSettings,
+        config: WasiConfigVariables,
+    ) -> Self {
         let lanes = (matches!(program, Program::Script(_)) && settings.reuse > 1)
             .then(|| Lanes::new(settings.reuse, settings.concurrency));
-        Self(Arc::new(Loaded {
+        Self {
             host: Arc::clone(host),
             program,
             permits: Arc::new(Semaphore::new(settings.concurrency as usize)),
             lanes,
             waiting: AtomicU32::new(0),
+            config,
             settings,
-        }))
+        }
     }
 }
 
@@ -171,28 +242,53 @@ fn load_core(engine: &Engine, code: NativeCode) -> Result<Program, LoadError> {
     Ok(Program::Core(linked))
 }
 
-fn load_component(engine: &Engine, code: NativeCode) -> Result<Program, LoadError> {
-    let component = code
-        .into_component(engine)
-        .map_err(|reason| LoadError::Incompatible { reason })?;
-    let linker = component_linker(engine).map_err(|reason| LoadError::Imports { reason })?;
-    linker
-        .instantiate_pre(&component)
-        .and_then(CommandPre::new)
-        .map(Program::Component)
-        .map_err(|reason| LoadError::Imports { reason })
+/// A component, linked as what it is.
+pub(crate) enum ComponentProgram {
+    Command(CommandPre<State>),
+    Http(HttpProgram),
+}
+
+/// Links a component; what it exports and imports must be there.
+pub(crate) fn link_component(
+    engine: &Engine,
+    kind: WorkerKind,
+    component: &Component,
+) -> wasmtime::Result<ComponentProgram> {
+    let linked = component_linker(engine, kind)?.instantiate_pre(component)?;
+    Ok(match kind {
+        WorkerKind::HttpProxy => {
+            ComponentProgram::Http(HttpProgram::Proxy(ProxyPre::new(linked)?))
+        }
+        WorkerKind::HttpService => {
+            ComponentProgram::Http(HttpProgram::Service(ServicePre::new(linked)?))
+        }
+        WorkerKind::ComponentCommand | WorkerKind::CoreCommand => {
+            ComponentProgram::Command(CommandPre::new(linked)?)
+        }
+    })
 }
 
 /// All that a core module can import.
 pub(crate) fn core_linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p1::add_to_linker_async(&mut linker, |state: &mut State| &mut state.wasi)?;
+    legacy_http::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
-/// All that a component can import.
-pub(crate) fn component_linker(engine: &Engine) -> wasmtime::Result<ComponentLinker<State>> {
+/// All that a component can import. What is new in 0.3 is only there for those who are of it.
+fn component_linker(
+    engine: &Engine,
+    kind: WorkerKind,
+) -> wasmtime::Result<ComponentLinker<State>> {
     let mut linker = ComponentLinker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    wasmtime_wasi_config::add_to_linker(&mut linker, State::config)?;
+    keyvalue::add_to_linker(&mut linker)?;
+    if kind == WorkerKind::HttpService {
+        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    }
     Ok(linker)
 }

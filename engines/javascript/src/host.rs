@@ -26,6 +26,7 @@ mod raw {
         pub(super) fn done(id: u32);
         pub(super) fn fail(id: u32, kind: u32, text: *const u8, length: usize);
         pub(super) fn refuse(bytes: *const u8, length: usize);
+        pub(super) fn operate(id: u32, bytes: *const u8, length: usize) -> u32;
         pub(super) fn log(level: u32, text: *const u8, length: usize);
         pub(super) fn variable(index: u32, to: *mut u8, room: usize) -> usize;
         pub(super) fn now() -> f64;
@@ -101,6 +102,12 @@ pub(crate) fn refuse(refusal: &[u8]) {
     unsafe { raw::refuse(refusal.as_ptr(), refusal.len()) }
 }
 
+/// Begins an operation of a request, or of none with 0: its number, or the length of its outcome.
+pub(crate) fn operate(id: u32, operation: &[u8]) -> u32 {
+    // SAFETY: as in `respond`.
+    unsafe { raw::operate(id, operation.as_ptr(), operation.len()) }
+}
+
 /// A line for the log.
 pub(crate) fn log(level: Level, text: &str) {
     // SAFETY: as in `respond`.
@@ -172,6 +179,9 @@ pub mod recorder {
         pub variables: Vec<String>,
         pub begin: Option<Instant>,
         pub log: Vec<(u32, String)>,
+        /// How many operations were begun, and which of them have not ended.
+        pub begun: u32,
+        pub waiting: Vec<u32>,
     }
 
     thread_local! {
@@ -248,6 +258,30 @@ pub mod recorder {
     pub unsafe fn refuse(bytes: *const u8, length: usize) {
         let bytes = unsafe { slice(bytes, length) };
         STATE.with_borrow_mut(|state| state.refusal = Some(bytes.to_vec()));
+    }
+
+    /// What becomes of every operation: there is nothing outside.
+    pub fn outcome_of_operations() -> Vec<u8> {
+        script_abi::encode(&script_abi::Outcome::Failed {
+            code: "none",
+            message: "there is nothing outside",
+        })
+    }
+
+    pub unsafe fn operate(_: u32, bytes: *const u8, length: usize) -> u32 {
+        let operation = script_abi::decode(unsafe { slice(bytes, length) });
+        STATE.with_borrow_mut(|state| match operation {
+            Ok(script_abi::Operation::Cache(_)) => {
+                state.input = outcome_of_operations();
+                u32::try_from(state.input.len()).unwrap_or(0)
+            }
+            Ok(script_abi::Operation::Cancel { .. }) => 0,
+            _ => {
+                state.begun += 1;
+                state.waiting.push(state.begun);
+                state.begun
+            }
+        })
     }
 
     pub unsafe fn log(level: u32, line: *const u8, length: usize) {

@@ -13,6 +13,7 @@ mod host;
 mod modules;
 mod native;
 mod natives;
+mod operations;
 mod realm;
 #[cfg(target_family = "wasm")]
 mod wasi;
@@ -85,5 +86,14 @@ mod exports {
             (Some(realm), Some(event)) => realm.resume(event, id),
             _ => f64::INFINITY,
         }
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn settled(number: u32, length: usize) -> f64 {
+        let outcome = host::input(length);
+        REALM
+            .0
+            .get()
+            .map_or(f64::INFINITY, |realm| realm.settled(number, &outcome))
     }
 }

@@ -27,6 +27,7 @@ pub(crate) fn install<'js>(
     install_requests(native, shared)?;
     install_answers(native, shared)?;
     install_clock(native, shared)?;
+    crate::operations::install(native)?;
     native.set(
         "log",
         Func::from(|level: u32, text: Text| host::log(level_of(level), &text.0)),
@@ -96,7 +97,7 @@ fn body(shared: &Shared, id: u32) -> Vec<u8> {
 }
 
 /// A text in which every character stands for one byte.
-fn byte_string(bytes: &[u8]) -> String {
+pub(crate) fn byte_string(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
@@ -171,7 +172,7 @@ fn respond<'js>(
 }
 
 /// The bytes of a byte string. A header with other characters was refused by `Headers`.
-fn byte_chars(text: &str) -> Vec<u8> {
+pub(crate) fn byte_chars(text: &str) -> Vec<u8> {
     text.chars()
         .map(|char| u8::try_from(u32::from(char)).unwrap_or(b'?'))
         .collect()

@@ -9,7 +9,7 @@ use rquickjs::{Array, Context, Ctx, Function, Module, Object, Persistent, Runtim
 use script_abi::{Event, Level, Position, Refusal, Request, Script, decode, encode};
 
 use crate::modules::{Graph, Outcome};
-use crate::{host, native};
+use crate::{host, native, operations};
 
 /// What QuickJS may use of the stack of the module, so that a recursion without end becomes an
 /// exception before the stack is at its end.
@@ -194,6 +194,17 @@ impl Realm {
                 self.settle(&ctx, called.map(drop));
             });
         }
+        self.run()
+    }
+
+    /// Goes on after the end of an operation; gives the milliseconds until a timer is due.
+    pub fn settled(&self, number: u32, outcome: &[u8]) -> f64 {
+        self.context.with(|ctx| {
+            let called = operations::outcome_of(&ctx, outcome).and_then(|(failed, value)| {
+                self.call::<_, Value<'_>>(&ctx, "settled", (number, failed, value))
+            });
+            self.settle(&ctx, called.map(drop));
+        });
         self.run()
     }
 

@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::{Response, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use worker_host::{BodyStream, WorkerBody};
+use worker_host::WorkerBody;
 
 use super::{HEAD_BYTES_MAX, Length, write_head};
 use crate::timed_io::Timed;
@@ -57,38 +57,69 @@ pub(super) async fn send(
     match body {
         WorkerBody::Whole(body) => {
             let length = match has_body {
-                true => Length::Of(body.len()),
+                true => Length::Of(body.len() as u64),
                 false => Length::NoBody,
             };
             write_head(parts.status, &parts.headers, length, head);
             io.write_all_buf(&mut Buf::chain(&head[..], body)).await
         }
-        WorkerBody::Stream(stream) => {
-            write_head(parts.status, &parts.headers, Length::Chunked, head);
+        mut streamed @ (WorkerBody::Stream(_) | WorkerBody::Component(_)) => {
+            let length = streamed.length().map_or(Length::Chunked, Length::Of);
+            write_head(parts.status, &parts.headers, length, head);
             let _open = io.open_request();
             io.write_all(head).await?;
-            send_chunks(io, &stream).await
+            match length {
+                Length::Of(length) => send_counted(io, &mut streamed, length).await,
+                Length::Chunked | Length::NoBody => send_chunks(io, &mut streamed).await,
+            }
         }
     }
 }
 
 /// A body that breaks off leaves its last chunk out (RFC 9112, 8), and ends the connection.
-async fn send_chunks(io: &mut Timed<TcpStream>, stream: &BodyStream) -> io::Result<()> {
+async fn send_chunks(io: &mut Timed<TcpStream>, body: &mut WorkerBody) -> io::Result<()> {
+    while let Some(piece) = next_piece(io, body).await? {
+        let size = format!("{:x}\r\n", piece.len());
+        let end = Bytes::from_static(b"\r\n");
+        let mut chunk = Buf::chain(size.as_bytes(), Buf::chain(piece, end));
+        io.write_all_buf(&mut chunk).await?;
+    }
+    io.write_all(b"0\r\n\r\n").await
+}
+
+/// A body of a length that the client has been told.
+async fn send_counted(
+    io: &mut Timed<TcpStream>,
+    body: &mut WorkerBody,
+    length: u64,
+) -> io::Result<()> {
+    let mut left = length;
+    while let Some(mut piece) = next_piece(io, body).await? {
+        left = left.checked_sub(piece.len() as u64).ok_or_else(|| {
+            io::Error::other("a body that is longer than its Content-Length")
+        })?;
+        io.write_all_buf(&mut piece).await?;
+    }
+    match left {
+        0 => Ok(()),
+        _ => Err(io::Error::other("a body that is shorter than its Content-Length")),
+    }
+}
+
+/// The next piece that is not empty, or an error as soon as the client is gone.
+async fn next_piece(
+    io: &mut Timed<TcpStream>,
+    body: &mut WorkerBody,
+) -> io::Result<Option<Bytes>> {
     loop {
         let piece = tokio::select! {
             biased;
-            piece = std::future::poll_fn(|context| stream.poll_piece(context)) => piece,
+            piece = std::future::poll_fn(|context| body.poll_piece(context)) => piece,
             error = io.gone() => return Err(error),
         };
-        match piece {
-            Some(Ok(piece)) => {
-                let size = format!("{:x}\r\n", piece.len());
-                let end = Bytes::from_static(b"\r\n");
-                let mut chunk = Buf::chain(size.as_bytes(), Buf::chain(piece, end));
-                io.write_all_buf(&mut chunk).await?;
-            }
-            Some(Err(error)) => return Err(io::Error::other(error)),
-            None => return io.write_all(b"0\r\n\r\n").await,
+        match piece.transpose().map_err(io::Error::other)? {
+            Some(piece) if piece.is_empty() => {}
+            piece => return Ok(piece),
         }
     }
 }

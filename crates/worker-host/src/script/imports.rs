@@ -2,9 +2,10 @@
 //! standard library in it is linked to.
 
 use bytes::Bytes;
-use script_abi::{Failure, IMPORT_MODULE, Level};
+use script_abi::{Failure, IMPORT_MODULE, Level, Operation, decode};
 use wasmtime::{Caller, Engine, Linker, Memory, bail, format_err};
 
+use super::cache;
 use super::state::{ScriptState, parse_script_answer};
 use crate::stdio::LogLevel;
 
@@ -17,6 +18,7 @@ pub(crate) fn engine_linker(engine: &Engine) -> wasmtime::Result<Linker<ScriptSt
     let mut linker = Linker::new(engine);
     add_requests(&mut linker)?;
     add_answers(&mut linker)?;
+    add_operations(&mut linker)?;
     add_surroundings(&mut linker)?;
     add_wasi(&mut linker)?;
     Ok(linker)
@@ -120,6 +122,35 @@ fn add_answers(linker: &mut Linker<ScriptState>) -> wasmtime::Result<()> {
         },
     )?;
     Ok(())
+}
+
+fn add_operations(linker: &mut Linker<ScriptState>) -> wasmtime::Result<()> {
+    linker.func_wrap_async(
+        IMPORT_MODULE,
+        "operate",
+        |mut host: Host<'_>, (id, at, length): (u32, u32, u32)| {
+            Box::new(async move {
+                let message = bytes(&mut host, at, length)?;
+                operate(host.data_mut(), id, &message).await
+            })
+        },
+    )?;
+    Ok(())
+}
+
+/// Begins an operation, or does it, where a script waits for it without a promise.
+async fn operate(state: &mut ScriptState, id: u32, message: &Bytes) -> wasmtime::Result<u32> {
+    let operation = decode(message)?;
+    if let Operation::Cache(operation) = operation {
+        state.input = cache::perform(state, operation, message).await;
+        return Ok(u32::try_from(state.input.len())?);
+    }
+    let Some(worker) = state.worker.clone() else {
+        bail!("the engine has begun an operation before there was a request");
+    };
+    let owner = state.request(id).map_or(0, |request| request.id);
+    let settings = &worker.0.settings;
+    state.operations.begin(owner, &operation, message, settings)
 }
 
 fn add_surroundings(linker: &mut Linker<ScriptState>) -> wasmtime::Result<()> {

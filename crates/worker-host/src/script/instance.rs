@@ -12,6 +12,7 @@ use wasmtime::{
 
 use super::body::Signals;
 use super::imports::engine_linker;
+use super::operations::Operations;
 use super::state::{Clock, ScriptState};
 use crate::meter::MemoryMeter;
 use crate::native_code::NativeCode;
@@ -33,6 +34,7 @@ pub(crate) struct LoadedEngine {
     imports: Vec<Option<usize>>,
     request: ModuleExport,
     resume: ModuleExport,
+    settled: ModuleExport,
 }
 
 impl ScriptEngine {
@@ -73,13 +75,13 @@ impl ScriptEngine {
             let index = module.get_export_index(name);
             index.ok_or_else(|| format_err!("the engine does not export {name}"))
         };
-        let (request, resume) = (export("request")?, export("resume")?);
         Ok(Self(Arc::new(LoadedEngine {
+            imports,
+            request: export("request")?,
+            resume: export("resume")?,
+            settled: export("settled")?,
             module,
             linker,
-            imports,
-            request,
-            resume,
         })))
     }
 
@@ -123,6 +125,7 @@ pub(crate) struct Instance {
     request: TypedFunc<(u32, u32), f64>,
     /// Looked up when there is something to wait for: mostly there is not.
     resume: Option<TypedFunc<(u32, u32), f64>>,
+    settled: Option<TypedFunc<(u32, u32), f64>>,
     /// Its place in the pool; the last field, given back when all else is gone.
     pub(crate) place: Option<OwnedSemaphorePermit>,
 }
@@ -145,7 +148,14 @@ impl Instance {
             log: Log::new(Arc::clone(&settings.log)),
             signals,
             response_body: settings.limits.response_body,
+            time: settings.limits.time,
             refusal: None,
+            worker: None,
+            operations: Operations::default(),
+            cache: None,
+            held: None,
+            is_repeated: false,
+            store_failure: None,
         };
         let mut store = new_store(program.engine.engine(), state);
         let image = program.image.instantiate_async(&mut store).await?;
@@ -167,6 +177,7 @@ impl Instance {
         Ok(Self {
             request: function(&exports, &mut store, &engine.0.request)?,
             resume: None,
+            settled: None,
             engine: engine.clone(),
             exports,
             store,
@@ -194,6 +205,21 @@ impl Instance {
         };
         self.store.set_epoch_deadline(1);
         resume.call_async(&mut self.store, (event as u32, id)).await
+    }
+
+    /// Goes on after the end of an operation; gives the milliseconds until a timer is due.
+    pub(crate) async fn settled(&mut self, number: u32, outcome: Vec<u8>) -> wasmtime::Result<f64> {
+        let settled = match &self.settled {
+            Some(settled) => settled,
+            None => {
+                let found = function(&self.exports, &mut self.store, &self.engine.0.settled)?;
+                self.settled.insert(found)
+            }
+        };
+        let length = u32::try_from(outcome.len())?;
+        self.store.data_mut().input = outcome;
+        self.store.set_epoch_deadline(1);
+        settled.call_async(&mut self.store, (number, length)).await
     }
 }
 

@@ -11,18 +11,23 @@
 //! [`snapshot`]: crate::compile::ScriptCompiler::snapshot
 
 mod body;
+mod cache;
+mod calls;
 mod fresh;
 #[cfg(feature = "compile")]
 pub(crate) mod image;
 mod imports;
 mod instance;
 mod lanes;
+mod operations;
 mod session;
 #[cfg(feature = "compile")]
 pub(crate) mod snapshot;
 mod state;
+mod store;
 #[cfg(test)]
 mod tests;
+mod transaction;
 
 pub use body::{BodyAborted, BodyStream};
 pub(crate) use fresh::{answer_fresh, lost};

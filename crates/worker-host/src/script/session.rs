@@ -15,10 +15,13 @@ use tokio::time::{Instant, sleep_until};
 use super::body::Signals;
 use super::instance::{Instance, ScriptProgram};
 use super::lanes::InLane;
+use super::operations::{Operations, Settled};
 use super::state::{OpenRequest, Reply};
+use super::transaction::{Concluded, conclude};
 use crate::call::{CallError, one_line};
 use crate::protocol::{WorkerRequest, WorkerResponse};
 use crate::stdio::LogLevel;
+use crate::transact::Runs;
 use crate::worker::{Program, Worker};
 
 /// How long a reused instance lives without a request.
@@ -46,20 +49,25 @@ pub(crate) struct Session {
     /// When the script wants to be called again.
     wake: Option<Instant>,
     last_id: u32,
+    /// Whether its request was run before, in vain.
+    is_repeated: bool,
 }
 
 struct Open {
     id: u32,
     deadline: Instant,
+    /// Kept where it may have to be run again.
+    request: Option<WorkerRequest>,
     /// What goes on is a body, or what the script does after its answer.
     is_answered: Arc<AtomicBool>,
-    _held: (OwnedSemaphorePermit, Option<InLane>),
+    held: (OwnedSemaphorePermit, Option<InLane>),
 }
 
 /// What a session does next.
 enum Step {
     Begin(Box<Job>),
     Resume(Event, u32),
+    Settled(Settled),
     /// These requests have used up their time while the script waits.
     Expired,
     /// Nothing will ever happen again.
@@ -83,12 +91,15 @@ impl Session {
             open: Vec::new(),
             wake: None,
             last_id: 0,
+            is_repeated: false,
         }
     }
 
     /// Works until there is nothing left to do, or the instance is gone.
     pub(crate) async fn run(mut self, first: Option<Job>) {
-        self.work(first).await;
+        if let Some(again) = self.work(first, &mut None).await {
+            Box::pin(self.repeat(again)).await;
+        }
         self.close();
         // What came too late is for another instance.
         while let Some(job) = self.inbox.as_mut().and_then(|inbox| inbox.try_recv().ok()) {
@@ -106,26 +117,90 @@ impl Session {
         }
     }
 
-    async fn work(&mut self, first: Option<Job>) {
+    /// Gives a request back that has to be run again, since others have changed what it was given.
+    async fn work(&mut self, first: Option<Job>, runs: &mut Option<Runs<'_>>) -> Option<Job> {
         let mut step = match first {
             Some(job) => Step::Begin(Box::new(job)),
-            None => match self.next_job().await {
-                Some(job) => Step::Begin(Box::new(job)),
-                None => return,
-            },
+            None => Step::Begin(Box::new(self.next_job().await?)),
         };
         let mut instance = None;
         loop {
             let slice = match step {
                 Step::Begin(job) => self.begin(instance.take(), *job).await,
                 Step::Resume(event, id) => self.resume(instance.take(), event, id).await,
+                Step::Settled(settled) => self.settled(instance.take(), settled).await,
                 Step::Expired => self.expire(instance.take()).await,
-                Step::Over => return,
+                Step::Over => return None,
             };
-            let Ok(mut rested) = slice else { return };
+            let mut rested = slice.ok()?;
+            if rested.store.data().held.is_some() {
+                let deadline = self.open.first().map(|open| open.deadline);
+                match conclude(rested.store.data_mut(), deadline).await {
+                    // The next one has its turn.
+                    Concluded::Answered => *runs = None,
+                    Concluded::Conflict(reply) => return self.take_back(rested, reply),
+                }
+            }
             self.settle(&mut rested);
             step = self.next(&mut rested).await;
             instance = Some(rested);
+        }
+    }
+
+    /// The request of an instance that was run in vain.
+    fn take_back(&mut self, mut instance: Instance, reply: Reply) -> Option<Job> {
+        self.place = instance.place.take();
+        drop(instance);
+        let Open {
+            request,
+            deadline,
+            held: (turn, in_lane),
+            ..
+        } = self.open.pop()?;
+        Some(Job {
+            request: request?,
+            reply,
+            deadline,
+            turn,
+            in_lane,
+        })
+    }
+
+    /// Runs a request again, as often as it takes and may be.
+    async fn repeat(&mut self, mut job: Job) {
+        let Some(kv) = self.worker.0.settings.kv.clone() else {
+            return;
+        };
+        self.is_repeated = true;
+        let mut runs = None;
+        loop {
+            let again = async {
+                match &mut runs {
+                    Some(runs) => Runs::again(runs).await,
+                    None => runs.insert(Runs::begin(&kv).await).again().await,
+                }
+            };
+            let refused = match tokio::time::timeout_at(job.deadline, again).await {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error),
+                Err(_) => Some(self.too_late()),
+            };
+            if let Some(error) = refused {
+                // Nobody may be waiting any more.
+                let _ = job.reply.send(Err(error));
+                return;
+            }
+            match self.work(Some(job), &mut runs).await {
+                Some(again) => job = again,
+                None => return,
+            }
+        }
+    }
+
+    fn too_late(&self) -> CallError {
+        CallError::Timeout {
+            limit: self.worker.0.settings.limits.time,
+            waiting: false,
         }
     }
 
@@ -147,19 +222,23 @@ impl Session {
             in_lane,
         } = job;
         let is_answered = Arc::<AtomicBool>::default();
+        let head = encode_head(&request);
+        let body = request.body.clone();
+        let may_be_repeated = self.worker.0.settings.kv.is_some();
         self.open.push(Open {
             id,
             deadline,
+            request: may_be_repeated.then_some(request),
             is_answered: Arc::clone(&is_answered),
-            _held: (turn, in_lane),
+            held: (turn, in_lane),
         });
-        let head = encode_head(&request);
         let (worker, signals) = (self.worker.clone(), Arc::clone(&self.signals));
+        let is_repeated = self.is_repeated;
         // With the instance wherever that goes: it is only free when the instance is gone.
         let place = self.place.take();
         let open = OpenRequest {
             id,
-            body: request.body,
+            body,
             reply: Some(reply),
             is_answered,
             sender: None,
@@ -171,6 +250,9 @@ impl Session {
                 None => match new_instance(&worker, signals).await {
                     Ok(mut instance) => {
                         instance.place = place;
+                        let state = instance.store.data_mut();
+                        state.worker = Some(worker);
+                        state.is_repeated = is_repeated;
                         instance
                     }
                     Err(error) => return (Err(open), Err(error)),
@@ -197,6 +279,31 @@ impl Session {
         let about = (event != Event::Timer).then_some(id);
         self.slice(about, async move {
             let left = instance.resume(event, id).await;
+            (Ok(instance), left)
+        })
+        .await
+    }
+
+    async fn settled(
+        &mut self,
+        instance: Option<Instance>,
+        settled: Settled,
+    ) -> Result<Instance, Ended> {
+        let Some(mut instance) = instance else {
+            return Err(Ended);
+        };
+        let Settled {
+            number,
+            owner,
+            outcome,
+            failure,
+        } = settled;
+        if let Some(failure) = failure {
+            instance.store.data_mut().note_store_failure(owner, failure);
+        }
+        let about = (owner != 0).then_some(owner);
+        self.slice(about, async move {
+            let left = instance.settled(number, outcome).await;
             (Ok(instance), left)
         })
         .await
@@ -286,6 +393,9 @@ impl Session {
         let state = instance.store.data_mut();
         state.requests.retain(|request| !request.is_done);
         let left = &state.requests;
+        state
+            .operations
+            .keep(|id| left.iter().any(|request| request.id == id));
         self.open
             .retain(|open| left.iter().any(|request| request.id == open.id));
         if self.open.is_empty() {
@@ -310,6 +420,8 @@ impl Session {
         let signals = Arc::clone(&self.signals);
         let is_idle = self.open.is_empty();
         let wake = self.wake.filter(|_| !is_idle);
+        // Nobody's time would limit what the script does then.
+        let operations = (!is_idle).then_some(&mut instance.store.data_mut().operations);
         tokio::select! {
             biased;
             job = receive(&mut self.inbox) => match job {
@@ -325,6 +437,7 @@ impl Session {
                 Some((event, id)) => Step::Resume(event, id),
                 None => Step::Resume(Event::Timer, 0),
             },
+            settled = ended(operations) => Step::Settled(settled),
             () = until(wake) => Step::Resume(Event::Timer, 0),
             () = sleep_until(deadline) => match is_idle {
                 true => Step::Over,
@@ -347,7 +460,8 @@ impl Session {
         found
     }
 
-    /// Whether nothing can make the script go on: no timer, nobody who reads, no other request.
+    /// Whether nothing can make the script go on: no timer, no operation, nobody who reads, no
+    /// other request.
     fn is_stuck(&self, instance: &mut Instance) -> bool {
         let waits_for_reader = |request: &OpenRequest| {
             request
@@ -357,6 +471,7 @@ impl Session {
         };
         self.inbox.is_none()
             && self.wake.is_none()
+            && !instance.store.data().operations.is_waiting()
             && !instance.store.data().requests.iter().any(waits_for_reader)
     }
 
@@ -416,6 +531,14 @@ impl Session {
 async fn receive(inbox: &mut Option<mpsc::UnboundedReceiver<Job>>) -> Option<Job> {
     match inbox {
         Some(inbox) => inbox.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The next operation that has ended.
+async fn ended(operations: Option<&mut Operations>) -> Settled {
+    match operations {
+        Some(operations) => std::future::poll_fn(|context| operations.poll(context)).await,
         None => std::future::pending().await,
     }
 }

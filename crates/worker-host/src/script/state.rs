@@ -2,20 +2,25 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use limits::ByteSize;
+use limits::{ByteSize, TimeSpan};
 use script_abi::{Answer, Failure, decode, flags};
 use tokio::sync::oneshot;
 use wasmtime::Memory;
 
+use kv::KvError;
+
 use super::body::{BodySender, Signals, body_stream};
+use super::cache::CacheRun;
+use super::operations::Operations;
 use crate::call::CallError;
 use crate::meter::MemoryMeter;
 use crate::protocol::{BadResponse, FIELDS_MAX, WorkerBody, WorkerResponse};
 use crate::stdio::{Log, LogLine};
+use crate::worker::Worker;
 
 /// Where an answer goes.
 pub(crate) type Reply = oneshot::Sender<Result<WorkerResponse, CallError>>;
@@ -32,8 +37,21 @@ pub(crate) struct ScriptState {
     pub(crate) log: Log,
     pub(crate) signals: Arc<Signals>,
     pub(crate) response_body: ByteSize,
+    /// What a request may take.
+    pub(crate) time: TimeSpan,
     /// Why the script is no worker; only while it is evaluated.
     pub(crate) refusal: Option<Vec<u8>>,
+    /// Whose requests these are, once there are any.
+    pub(crate) worker: Option<Worker>,
+    pub(crate) operations: Operations,
+    /// What the request does with `Cache`, if it does.
+    pub(crate) cache: Option<Box<CacheRun>>,
+    /// An answer that is kept back until what was done with `Cache` is certain.
+    pub(crate) held: Option<Result<WorkerResponse, CallError>>,
+    /// Whether the request was run before, in vain.
+    pub(crate) is_repeated: bool,
+    /// What the store has last failed for, and which request.
+    pub(crate) store_failure: Option<(u32, KvError)>,
 }
 
 /// A request that the script has not finished with.
@@ -45,6 +63,17 @@ pub(crate) struct OpenRequest {
     pub(crate) is_answered: Arc<AtomicBool>,
     pub(crate) sender: Option<BodySender>,
     pub(crate) is_done: bool,
+}
+
+impl OpenRequest {
+    /// Gives its answer, if it had none.
+    pub(crate) fn answer(&mut self, answer: Result<WorkerResponse, CallError>) {
+        self.is_answered.store(true, Ordering::Relaxed);
+        if let Some(reply) = self.reply.take() {
+            // Nobody may be waiting any more.
+            let _ = reply.send(answer);
+        }
+    }
 }
 
 /// The time that a script sees.
@@ -103,7 +132,22 @@ impl ScriptState {
             log: Log::new(log),
             signals: Arc::default(),
             response_body: ByteSize(0),
+            time: TimeSpan(Duration::ZERO),
             refusal: None,
+            worker: None,
+            operations: Operations::default(),
+            cache: None,
+            held: None,
+            is_repeated: false,
+            store_failure: None,
+        }
+    }
+
+    /// That the store has failed for a request: a script that fails then is not to blame.
+    pub(crate) fn note_store_failure(&mut self, id: u32, failure: KvError) {
+        use KvError::{Disk, Refused, Unavailable};
+        if matches!(failure, Unavailable { .. } | Refused { .. } | Disk { .. }) {
+            self.store_failure = Some((id, failure));
         }
     }
 
@@ -145,10 +189,15 @@ impl ScriptState {
                 body,
             })
         });
-        request.is_answered.store(true, Ordering::Relaxed);
-        if let Some(reply) = request.reply.take() {
-            // Nobody may be waiting any more.
-            let _ = reply.send(answer);
+        self.reply(id, answer);
+    }
+
+    /// Answers a request, or notes its answer until what was done with `Cache` is certain.
+    fn reply(&mut self, id: u32, answer: Result<WorkerResponse, CallError>) {
+        if self.cache.is_some() {
+            self.held.get_or_insert(answer);
+        } else if let Some(request) = self.request(id) {
+            request.answer(answer);
         }
     }
 
@@ -178,18 +227,21 @@ impl ScriptState {
     pub(crate) fn fail(&mut self, id: u32, failure: Failure, text: String) {
         let out_of_memory = self.meter.refused();
         let limit = self.meter.limit();
+        let store_failure = self.store_failure.take_if(|(of, _)| *of == id);
         let Some(request) = self.request(id) else {
             return;
         };
         request.is_done = true;
-        let error = match (failure, out_of_memory) {
-            (Failure::NoResponse, _) => BadResponse::NoResponse { reason: text }.into(),
-            (Failure::Exception, Some(asked)) => CallError::OutOfMemory { limit, asked },
-            (Failure::Exception, None) => CallError::Exception { text },
+        let error = match (failure, out_of_memory, store_failure) {
+            (Failure::NoResponse, ..) => BadResponse::NoResponse { reason: text }.into(),
+            (Failure::Exception, Some(asked), _) => CallError::OutOfMemory { limit, asked },
+            (Failure::Exception, None, Some((_, failure))) => {
+                self.log.error(&format!("it threw {text}"));
+                failure.into()
+            }
+            (Failure::Exception, None, None) => CallError::Exception { text },
         };
-        if let Some(reply) = request.reply.take() {
-            let _ = reply.send(Err(error));
-        }
+        self.reply(id, Err(error));
     }
 }
 

@@ -2,12 +2,17 @@
 
 #![cfg(feature = "compile")]
 
-use std::sync::{Arc, Mutex};
+mod calls;
+mod stores;
+
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use limits::{TimeSpan, WorkerLimits};
+use outbound::{Caller, Client, ClientOptions};
 use script_abi::{Answer, encode, flags};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
@@ -17,7 +22,7 @@ use super::instance::Instance;
 use super::session::{Job, Session};
 use super::state::OpenRequest;
 use super::{ScriptEngine, ScriptProgram};
-use crate::compile::Compiler;
+use crate::compile::{Compiled, Compiler};
 use crate::engine::Cpu;
 use crate::native_code::module_of_compiled;
 use crate::protocol::{WorkerBody, WorkerRequest, WorkerResponse};
@@ -33,6 +38,7 @@ const IMPORTS: &str = r#"
     (import "wws" "fail" (func $fail (param i32 i32 i32 i32)))
     (import "wws" "input" (func $input (param i32)))
     (import "wws" "body" (func $body (param i32 i32)))
+    (import "wws" "operate" (func $operate (param i32 i32 i32) (result i32)))
     (import "wws" "log" (func $log (param i32 i32 i32)))
     (import "wws" "random" (func $random (param i32 i32)))
     (import "wws" "variable" (func $variable (param i32 i32 i32) (result i32)))"#;
@@ -60,7 +66,9 @@ fn guest(request: &str, resume: &str, reuse: u32) -> Guest {
     let engine = format!(
         r#"(module {IMPORTS}
             (func (export "request") (param $id i32) (param $length i32) (result f64) {request})
-            (func (export "resume") (param $event i32) (param $id i32) (result f64) {resume}))"#
+            (func (export "resume") (param $event i32) (param $id i32) (result f64) {resume})
+            (func (export "settled") (param $number i32) (param $length i32) (result f64)
+                (local $event i32) (local $id i32) {resume}))"#
     );
     let head = encode(&Answer {
         status: 201,
@@ -86,6 +94,8 @@ fn guest(request: &str, resume: &str, reuse: u32) -> Guest {
         // Of one, so that requests that share share the same instance.
         concurrency: if reuse > 1 { 1 } else { 4 },
         reuse,
+        outbound: caller(),
+        kv: None,
         log: Arc::new(move |_, line| sink.lock().unwrap().push(line.to_owned())),
     };
     let engine = ScriptEngine::of_module(module(&engine)).unwrap();
@@ -98,10 +108,27 @@ fn guest(request: &str, resume: &str, reuse: u32) -> Guest {
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_time()
+        .enable_all()
         .build()
         .unwrap();
     runtime.block_on(future)
+}
+
+/// May call whatever this machine listens on.
+fn caller() -> Caller {
+    let rules = outbound_rules::Rules {
+        hosts: vec![outbound_rules::HostPattern::parse("*").unwrap()],
+        methods: Some(["GET", "POST"].map(str::to_owned).to_vec()),
+        allow_http: true,
+        allow_private: true,
+    };
+    let limits = outbound::Limits {
+        connect: Duration::from_secs(10),
+        total: Duration::from_secs(60),
+        response_bytes: 1 << 30,
+        concurrent: 100,
+    };
+    Client::new(ClientOptions::default()).caller(rules, limits)
 }
 
 fn a_request() -> WorkerRequest {
@@ -122,6 +149,7 @@ async fn call(guest: &Guest) -> Result<WorkerResponse, CallError> {
 async fn body_of(response: WorkerResponse) -> Result<Vec<u8>, Vec<u8>> {
     match response.body {
         WorkerBody::Whole(bytes) => Ok(bytes.to_vec()),
+        WorkerBody::Component(_) => panic!("not the body of a script"),
         WorkerBody::Stream(stream) => {
             let mut whole = Vec::new();
             loop {
@@ -185,6 +213,7 @@ fn a_place_outside_memory_is_a_trap_whatever_it_was_for() {
             "(call $fail (local.get $id) (i32.const 0) {place})"
         ));
         check(&format!("(call $log (i32.const 0) {place})"));
+        check(&format!("(drop (call $operate (local.get $id) {place}))"));
         check(&format!("(call $random {place})"));
     }
     check("(call $input (i32.const -4))");
@@ -199,6 +228,17 @@ fn what_is_no_answer_is_refused() {
     let guest = guest(&format!("{garbage} {NEVER}"), NEVER, 1);
     block_on(async {
         assert!(matches!(call(&guest).await, Err(CallError::BadResponse(_))));
+    });
+}
+
+#[test]
+fn what_is_no_operation_is_a_trap() {
+    let garbage = "(drop (call $operate (local.get $id) (i32.const 0) (i32.const 5)))";
+    let guest = guest(&format!("{garbage} {NEVER}"), NEVER, 1);
+    block_on(async {
+        let error = call(&guest).await.unwrap_err();
+        assert!(matches!(error, CallError::Trap { .. }), "{error}");
+        assert!(error.to_string().contains("malformed"), "{error}");
     });
 }
 
@@ -336,12 +376,21 @@ fn a_trap_is_told_to_the_request_that_it_is_about_and_not_to_the_others() {
     });
 }
 
+const ENGINE: &[u8] = include_bytes!("../../../../engines/javascript/javascript.wasm");
+
+/// The real engine, compiled once for all tests.
+fn compiled() -> &'static (Compiler, Compiled) {
+    static COMPILED: OnceLock<(Compiler, Compiled)> = OnceLock::new();
+    COMPILED.get_or_init(|| {
+        let compiler = Compiler::new(Cpu::Native).unwrap();
+        let code = compiler.compile_script_engine(ENGINE).unwrap();
+        (compiler, code)
+    })
+}
+
 /// A script in the real engine, as an app loads it.
 fn script(source: &str) -> (Arc<Host>, WorkerSettings, ScriptProgram) {
-    let wasm = include_bytes!("../../../../engines/javascript/javascript.wasm");
-    let compiler = Compiler::new(Cpu::Native).unwrap();
-    let code = compiler.compile_script_engine(wasm).unwrap();
-    let scripts = compiler.script_compiler(wasm, &code).unwrap();
+    let (compiler, code) = compiled();
     let module = script_abi::Module {
         name: "a.js".into(),
         kind: script_abi::ModuleKind::Esm,
@@ -355,11 +404,15 @@ fn script(source: &str) -> (Arc<Host>, WorkerSettings, ScriptProgram) {
         body_text: false,
     };
     let limits = WorkerLimits::default();
-    let image = scripts
-        .snapshot(&script, limits.memory, Arc::new(|_, _| {}))
-        .unwrap();
+    let snapshot = || {
+        let scripts = compiler.script_compiler(ENGINE, code).unwrap();
+        scripts.snapshot(&script, limits.memory, Arc::new(|_, _| {}))
+    };
+    // It has a runtime of its own, which cannot be where another one is.
+    let image = thread::scope(|scope| scope.spawn(snapshot).join());
+    let image = image.unwrap().unwrap();
     let pool = PoolSize {
-        calls: 2,
+        calls: 20,
         memories: 1,
         memory_bytes: limits.memory.0,
         tables: 1,
@@ -372,10 +425,12 @@ fn script(source: &str) -> (Arc<Host>, WorkerSettings, ScriptProgram) {
         limits,
         concurrency: 1,
         reuse: 1,
+        outbound: caller(),
+        kv: None,
         log: Arc::new(|_, _| {}),
     };
     let load = |compiled| module_of_compiled(host.engine(), compiled).unwrap();
-    let engine = ScriptEngine::of_module(load(&code)).unwrap();
+    let engine = ScriptEngine::of_module(load(code)).unwrap();
     let program = ScriptProgram::new(&engine, &load(&image), &settings).unwrap();
     (host, settings, program)
 }

@@ -1,7 +1,7 @@
 // What is left of the global scope.
 
 import { EventTarget } from "./events.js";
-import { INTERNAL, expose, hidden, illegal, operations, required } from "./webidl.js";
+import { INTERNAL, expose, hidden, illegal, operations } from "./webidl.js";
 
 hidden(globalThis, "self", globalThis);
 
@@ -42,16 +42,3 @@ class Performance extends EventTarget {
 }
 expose("Performance", Performance);
 hidden(globalThis, "performance", new Performance(INTERNAL));
-
-// The key-value storage of wws 1.7.
-function noStorage() {
-  throw new Error("Cache: key-value storage is not available in this version of wws");
-}
-hidden(globalThis, "Cache", { get: noStorage, set: noStorage, delete: noStorage });
-
-operations({
-  async fetch(input) {
-    required(arguments.length, 1, "fetch");
-    throw new TypeError(`fetch: outbound requests are not available in this version of wws (${input?.url ?? input})`);
-  },
-});

@@ -80,6 +80,11 @@ function replace(list, name, value) {
   list.push(...rest);
 }
 
+/** A list without a name. */
+export function without(list, name) {
+  return list.filter((_, at) => list[at - (at % 2)] !== name);
+}
+
 /** Whether a name stands in a list. */
 export function hasName(list, name) {
   for (let at = 0; at < list.length; at += 2) if (list[at] === name) return true;

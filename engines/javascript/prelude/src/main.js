@@ -12,6 +12,9 @@ import "./clone.js";
 import "./compression.js";
 import "./crypto.js";
 import "./globals.js";
+import "./fetch.js";
+import "./kv.js";
+import "./cache.js";
 import "./messages.js";
 import "./urlpattern.js";
 import "./views.js";
@@ -19,6 +22,7 @@ import "./views.js";
 import { rejectionHandled, unhandledRejection } from "./errors.js";
 import { describe } from "./inspect.js";
 import { adopt, cancelled, dispatch, drained, hasHandler, warm } from "./dispatch.js";
+import { settled } from "./operations.js";
 import { runTimers } from "./timers.js";
 import { configure } from "./variables.js";
 
@@ -32,6 +36,7 @@ export const hooks = {
   hasHandler,
   rejectionHandled,
   runTimers,
+  settled,
   unhandledRejection,
   warm,
 };

@@ -9,6 +9,9 @@ import { INTERNAL, dictionary, expose, required, usv } from "./webidl.js";
 /** The request that came in under a number. Whatever it has is fetched when it is asked for. */
 export let incoming;
 
+/** What is to be sent for a request that nobody else has. */
+export let outgoing;
+
 /** Aborts the signal of an incoming request. */
 export let abortIncoming;
 
@@ -91,6 +94,19 @@ export class Request {
       return request;
     };
     abortIncoming = (request) => abort(request.signal, new DOMException("The client is gone", "AbortError"));
+
+    outgoing = (request) => {
+      const body = request.#body;
+      const { headers, follows, settings } = request.#more;
+      return {
+        method: request.#method,
+        url: request.url.replace(/#.*/s, ""),
+        list: listOf(headers),
+        body: body instanceof Body ? body.take() : body,
+        signal: follows,
+        settings,
+      };
+    };
 
     const bodyOf = (request) => {
       const body = request.#body;

@@ -2,10 +2,14 @@
 
 import { Body, TEXT, extract, extractedType, mixBody, sourceBytes } from "./body.js";
 import { hasName, headersOver, listFrom, valueIn } from "./headers.js";
+import { ReadableStream } from "./streams.js";
 import { dictionary, expose, required, usv } from "./webidl.js";
 
 /** Whether a value is a Response. */
 export let isResponse;
+
+/** The response that a call has led to, with a stream or bytes as its body. */
+export let fetched;
 
 /**
  * Answers a request with a response: false if that response cannot be sent, a stream that is left
@@ -16,7 +20,7 @@ export let send;
 // RFC 9112, 4: a reason phrase.
 const REASON = /^[\t -~\x80-\xff]*$/;
 // 2.2.3.
-const NULL_BODY = new Set([101, 103, 204, 205, 304]);
+export const NULL_BODY = new Set([101, 103, 204, 205, 304]);
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 function statusFrom(value) {
@@ -102,6 +106,16 @@ export class Response {
       return undefined;
     };
 
+    fetched = ({ status, reason, url, redirected, headers }, body) => {
+      const response = new Response();
+      response.#status = status;
+      response.#list = headers;
+      response.#body = body instanceof ReadableStream ? new Body(undefined, body) : body;
+      const frozen = headersOver(headers, true);
+      response.#more = { statusText: reason, type: "basic", url, redirected, headers: frozen };
+      return response;
+    };
+
     const bodyOf = (response) => {
       const body = response.#body;
       if (body === undefined || body instanceof Body) return body;
@@ -151,13 +165,11 @@ export class Response {
   }
 
   get url() {
-    void this.#status;
-    return "";
+    return this.#more?.url ?? "";
   }
 
   get redirected() {
-    void this.#status;
-    return false;
+    return this.#more?.redirected ?? false;
   }
 
   get status() {
@@ -187,8 +199,9 @@ export class Response {
     copy.#status = this.#status;
     copy.#list = this.#list.slice();
     copy.#body = body instanceof Body ? body.tee() : body;
-    const { statusText, type } = this.#more ?? {};
-    if (statusText !== undefined || type !== undefined) copy.#more = { statusText, type };
+    const { statusText, type, url, redirected } = this.#more ?? {};
+    const isPlain = statusText === undefined && type === undefined;
+    if (!isPlain) copy.#more = { statusText, type, url, redirected };
     return copy;
   }
 }

@@ -1,6 +1,7 @@
 // https://html.spec.whatwg.org/#timers
 
 import { report } from "./events.js";
+import { causedBy, current } from "./operations.js";
 import { operations, required } from "./webidl.js";
 
 /** A binary heap of timers, the next one first. A timer that was cleared stays until it is on top. */
@@ -61,7 +62,8 @@ function schedule(timer, delay) {
 
 /** Starts a timer of the platform's own. */
 export function start(callback, delay) {
-  schedule({ callback, args: [], every: undefined, id: 0, due: 0, order: 0, cleared: false }, delay);
+  const owner = current;
+  schedule({ callback, args: [], every: undefined, id: 0, due: 0, order: 0, cleared: false, owner }, delay);
   tell();
 }
 
@@ -74,7 +76,8 @@ export function runTimers() {
   const timer = heap[0];
   if (timer === undefined || timer.due > native.monotonic()) return;
   pop();
-  const { callback, args, every } = timer;
+  const { callback, args, every, owner } = timer;
+  causedBy(owner);
   if (every === undefined) byId.delete(timer.id);
   try {
     callback.apply(globalThis, args);
@@ -92,7 +95,7 @@ function add(callback, delay, args, repeats, name) {
   const id = ++lastId;
   // An interval of nothing would leave no time for anything else.
   const every = repeats ? Math.max(1, delay) : undefined;
-  const timer = { callback, args, every, id, due: 0, order: 0, cleared: false };
+  const timer = { callback, args, every, id, due: 0, order: 0, cleared: false, owner: current };
   byId.set(id, timer);
   schedule(timer, every ?? delay);
   tell();

@@ -3,97 +3,9 @@
 //   npm test
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { createContext, runInContext } from "node:vm";
 
-const source = readFileSync(`${import.meta.dirname}/../../target/prelude.js`, "utf8");
-
-/** A global scope with the prelude, and what it has called. */
-class Engine {
-  constructor() {
-    this.calls = [];
-    this.log = [];
-    this.now = 0;
-    this.wake = Infinity;
-    this.room = true;
-    this.isSnapshotting = false;
-    this.lastId = 0;
-    this.requests = new Map();
-    this.scope = createContext({ DOMException, atob, btoa });
-    // QuickJS has these, and Node.js 20 does not.
-    this.eval("Error.isError ??= (value) => value instanceof Error; undefined");
-    this.hooks = runInContext(source, this.scope, { filename: "prelude.js" })(this.native());
-  }
-
-  native() {
-    const note = (name) => (...args) => void this.calls.push([name, ...args.slice(1)]);
-    const text = (bytes) => new TextDecoder().decode(bytes);
-    return {
-      headers: (id) => this.requests.get(id).headers ?? [],
-      params: (id) => this.requests.get(id).params ?? [],
-      body: (id) => new TextEncoder().encode(this.requests.get(id).body).buffer,
-      bodyText: (id) => this.requests.get(id).body,
-      respond: (id, status, headers, body, streaming, done) => {
-        this.calls.push(["respond", status, [...headers], typeof body === "object" ? text(body) : body, streaming, done]);
-      },
-      chunk: (id, bytes) => {
-        this.calls.push(["chunk", text(bytes)]);
-        return this.room;
-      },
-      end: note("end"),
-      abort: (id, message) => void this.calls.push(["abort", message.split("\n")[0]]),
-      done: note("done"),
-      fail: (id, kind, message) => void this.calls.push(["fail", kind, message.split("\n")[0]]),
-      log: (level, message) => void this.log.push([level, message.split("\n")[0]]),
-      now: () => Date.now(),
-      monotonic: () => this.now,
-      wake: (ms) => {
-        this.wake = ms;
-      },
-      random: (bytes) => bytes.fill(7),
-      snapshotting: () => this.isSnapshotting,
-      variable: (index) => `value ${index}`,
-      position: (stack) => stack,
-      fulfilled: () => undefined,
-      fieldName: (name) => name.toLowerCase(),
-      plainField: (value) => /^[!-~]+$/.test(value),
-      utf8Encode: (value) => this.eval("Uint8Array").from(new TextEncoder().encode(value)),
-      utf8Decode: (bytes) => text(bytes),
-      urlParse: (value) => {
-        const { href, protocol } = new URL(value);
-        return [href, protocol.length, protocol.length + 2, 0, 0, 0, 0, 0];
-      },
-    };
-  }
-
-  eval(code) {
-    return runInContext(code, this.scope);
-  }
-
-  /** Sends a request; gives the calls that it leads to at once. */
-  request({ method = "GET", url = "http://h/", ...rest } = {}) {
-    const id = ++this.lastId;
-    this.requests.set(id, rest);
-    this.calls = [];
-    this.hooks.dispatch(id, method, url, rest.body !== undefined);
-    return this.calls;
-  }
-
-  /** Lets promises and the timers that are due have their turn. */
-  async settle() {
-    for (let round = 0; round < 20; round++) {
-      await new Promise((resolve) => setImmediate(resolve));
-      if (this.wake <= this.now) this.hooks.runTimers();
-    }
-    return this.calls;
-  }
-
-  handle(code) {
-    const refused = this.hooks.adopt(this.eval(`(${code})`));
-    assert.equal(refused, undefined);
-  }
-}
+import { Engine } from "./engine.js";
 
 const PLAIN = ["content-type", "text/plain;charset=UTF-8"];
 

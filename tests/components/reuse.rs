@@ -1,0 +1,166 @@
+//! Instances of 0.3 components that answer several requests.
+
+use std::io::ErrorKind;
+use std::io::Write;
+use std::net::TcpStream;
+
+use super::site_with;
+use crate::support::{
+    Connection, RunningApp, TestSite, assert_becomes_free, assert_discreet, occupy, wait_for,
+};
+
+fn shared(reuse: u32, limits: &str) -> TestSite {
+    let toml = format!("[worker]\nreuse = {reuse}\n[limits]\n{limits}\n");
+    site_with("http_p3", &toml)
+}
+
+/// How many requests the instance has had that answers this one.
+#[track_caller]
+fn count(app: &RunningApp) -> u32 {
+    app.get("/count").assert_status(200).text().parse().unwrap()
+}
+
+#[test]
+fn an_instance_answers_as_many_requests_as_it_may() {
+    let app = shared(3, "").bundle().start(&[]);
+    let mut counts = Vec::new();
+    // An instance that has nothing to do for a while ends before.
+    wait_for(|| {
+        counts.push(count(&app));
+        counts.ends_with(&[1, 2, 3, 1]).then_some(())
+    });
+    assert!(counts.iter().all(|count| *count <= 3), "{counts:?}");
+    let served = shared(3, "").serve(&[]);
+    wait_for(|| (count(&served) == 3).then_some(()));
+}
+
+/// Has a request wait in the instance that answers the others.
+#[track_caller]
+fn begin_wait(app: &RunningApp, path: &str) -> Connection {
+    let before = count(app);
+    let mut waits = app.connect();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
+    waits.send(head.as_bytes()).unwrap();
+    // It has taken a number of its own.
+    let mut last = before;
+    wait_for(|| {
+        let next = count(app);
+        assert!(next > last, "{next} after {last}: another instance");
+        let has_begun = next > last + 1;
+        last = next;
+        has_begun.then_some(())
+    });
+    waits
+}
+
+#[test]
+fn an_instance_answers_several_requests_at_a_time() {
+    let app = shared(100_000, "").bundle().start(&[]);
+    let mut waits: Vec<Connection> = (0..3).map(|_| begin_wait(&app, "/wait?1500")).collect();
+    for wait in &mut waits {
+        assert_eq!(wait.answer("GET").unwrap().assert_status(200).text(), "waited");
+    }
+    assert!(count(&app) > 6);
+}
+
+#[test]
+fn a_trap_in_a_shared_instance_is_told_and_the_next_requests_go_on() {
+    let app = shared(100_000, "").bundle().start(&[]);
+    let mut waits = begin_wait(&app, "/wait?600000");
+    assert_discreet(app.get("/trap").assert_status(500));
+    let line = app.log_line("worker_failed");
+    assert!(line.contains("unreachable"), "{line}");
+    // What was in the same instance is lost, and says so.
+    let status = waits.answer("GET").unwrap().status;
+    assert!([500, 503].contains(&status), "{status}");
+    assert_eq!(app.get("/hello").assert_status(200).text(), "hello");
+    assert!(count(&app) < 4);
+}
+
+#[test]
+fn a_trap_breaks_off_the_answers_of_its_instance() {
+    let app = shared(100_000, "").bundle().start(&[]);
+    let mut connection = app.connect();
+    connection
+        .send(b"GET /trap-late HTTP/1.1\r\nhost: a\r\n\r\n")
+        .unwrap();
+    connection.head().unwrap().assert_status(200);
+    assert_eq!(connection.chunk().unwrap(), b"before\n");
+    let error = connection.chunk().unwrap_err();
+    let kinds = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset];
+    assert!(kinds.contains(&error.kind()), "{error}");
+    app.log_line("unreachable");
+    assert_eq!(app.get("/hello").assert_status(200).text(), "hello");
+}
+
+#[test]
+fn too_much_memory_is_500_and_names_the_limit() {
+    let app = shared(100_000, "memory = \"8MiB\"").bundle().start(&[]);
+    assert_discreet(app.get("/grow").assert_status(500));
+    let line = app.log_line("`memory`");
+    assert!(line.contains("8MiB"), "{line}");
+    assert_eq!(app.get("/hello").assert_status(200).text(), "hello");
+}
+
+#[test]
+fn a_request_that_takes_too_long_is_504_and_the_others_go_on() {
+    let app = shared(100_000, "time = \"500ms\"").bundle().start(&[]);
+    for path in ["/wait-forever", "/loop"] {
+        assert_discreet(app.get(path).assert_status(504));
+        let line = app.log_line("status=504");
+        assert!(line.contains("`time` of 500ms"), "{line}");
+        assert_eq!(app.get("/hello").assert_status(200).text(), "hello");
+    }
+}
+
+#[test]
+fn an_error_of_one_request_is_502_and_leaves_its_instance_alone() {
+    let app = shared(100_000, "").bundle().start(&[]);
+    wait_for(|| {
+        let before = count(&app);
+        assert_discreet(app.get("/error").assert_status(502));
+        (count(&app) == before + 2).then_some(())
+    });
+    assert!(app.log_line("worker_failed").contains("as asked"));
+}
+
+#[test]
+fn a_client_that_goes_away_leaves_its_place_to_others() {
+    let limits = "concurrency = 1\nqueue = 0\ntime = \"10m\"";
+    let app = shared(100_000, limits).bundle().start(&[]);
+    for _ in 0..5 {
+        drop(occupy(&app, "/wait-forever", "/hello"));
+        assert_becomes_free(&app, "/hello");
+    }
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(("127.0.0.1", app.port())).unwrap();
+        stream
+            .write_all(b"GET /big?1000000 HTTP/1.1\r\nhost: a\r\n\r\n")
+            .unwrap();
+        assert_ne!(stream.peek(&mut [0]).unwrap(), 0);
+        drop(stream);
+        assert_becomes_free(&app, "/hello");
+    }
+}
+
+#[test]
+fn a_long_answer_comes_whole_beside_others() {
+    let app = shared(100_000, "time = \"10m\"").bundle().start(&[]);
+    let mut connection = app.connect();
+    connection
+        .send(b"GET /big?50 HTTP/1.1\r\nhost: a\r\n\r\n")
+        .unwrap();
+    connection.head().unwrap().assert_status(200);
+    let mut length = 0;
+    loop {
+        let piece = connection.chunk().unwrap();
+        if piece.is_empty() {
+            break;
+        }
+        length += piece.len();
+        if length % (8 << 20) < piece.len() {
+            assert_eq!(app.get("/hello").text(), "hello");
+        }
+    }
+    assert_eq!(length, 50 << 20);
+}

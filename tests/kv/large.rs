@@ -1,0 +1,74 @@
+//! A namespace of 100,000 keys: who asks for one of them is given one of them.
+
+use super::{Place, compiled, namespace};
+use crate::support::{TestSite, peak_memory};
+
+const KEYS: usize = 100_000;
+
+/// All keys and values are 21 MB: not even a part of them may be copied for a request.
+const VALUE_BYTES: usize = 200;
+const GROWTH_BYTES_MAX: u64 = 4 << 20;
+
+#[test]
+fn one_request_does_not_copy_all_keys() {
+    let fill = format!(
+        "for (let page = 0; page < {KEYS}; page += 1000) {{
+            const entries = Array.from({{ length: 1000 }}, (_, n) => [`k${{page + n}}`, 'v'.repeat({VALUE_BYTES})]);
+            await kv.setMany(entries);
+        }}
+        return new Response('filled')"
+    );
+    let toml = namespace("n");
+    let site = TestSite::new()
+        .storing("fill", "n", &fill)
+        .storing("get", "n", "return new Response(await kv.get(query))")
+        .storing(
+            "increment",
+            "n",
+            "return new Response(await kv.increment(query))",
+        )
+        .storing(
+            "cache",
+            "n",
+            "Cache.set('c', query); return new Response(Cache.get(query))",
+        )
+        .with_toml("kv/[...rest].wasm", compiled("kv_draft"), &toml)
+        .with_toml("protocol.wasm", compiled("kv_p1"), &toml);
+    let app = site.bundle();
+    for place in Place::all() {
+        let location = place.location();
+        // Far less than there is.
+        let flags = [
+            "--kv",
+            &location,
+            "--worker-time",
+            "10m",
+            "--worker-kv-snapshot",
+            "1MiB",
+        ];
+        let app = app.start(&flags);
+        app.get("/fill").assert_status(200);
+        let paths = [
+            "/get?k77777",
+            "/cache?k77777",
+            "/kv/get?k77777",
+            "/increment?n",
+            "/kv/incr?n",
+        ];
+        let ask = || {
+            for path in paths {
+                let length = app.get(path).assert_status(200).body.len();
+                let is_number = path.ends_with("?n");
+                assert!(is_number || length == VALUE_BYTES, "{path}: {length} bytes");
+            }
+        };
+        // What is allocated once.
+        (0..4).for_each(|_| ask());
+        let before = peak_memory(&app);
+        (0..10).for_each(|_| ask());
+        let grown = peak_memory(&app) - before;
+        assert!(grown < GROWTH_BYTES_MAX, "{location}: {grown} more bytes");
+        // All of it is what a worker of the protocol would be given.
+        app.get("/protocol").assert_status(500);
+    }
+}
