@@ -52,11 +52,15 @@ fn every_example_is_tested_here() {
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
     let want = [
+        "component-rust",
+        "components",
+        "fetch-proxy",
         "js-api",
         "js-hello",
         "js-hono",
         "js-streaming",
         "js-typescript",
+        "kv-counter",
         "project",
         "rust-worker",
         "static-site",
@@ -309,5 +313,58 @@ fn js_streaming_is_served_as_its_readme_says() {
         assert!(first.starts_with(b"id: 1\n") && first.ends_with(b"\n\n"));
         drop(connection);
         app.log_line("left before event");
+    });
+}
+
+#[test]
+fn component_rust_is_served_as_its_readme_says() {
+    example("component-rust").both_ways(|app| {
+        let hello = app.get("/").assert_status(200).text();
+        assert_eq!(hello, "Hello from a component\n");
+        let ticks = app.get("/ticks").assert_status(200).text();
+        assert_eq!(ticks, "tick 1\ntick 2\ntick 3\n");
+        let upper = app.request("POST", "/upper", &[], b"loud");
+        assert_eq!(upper.assert_status(200).text(), "LOUD");
+    });
+}
+
+#[test]
+fn fetch_proxy_is_served_as_its_readme_says() {
+    let upstream = example("static-site").serve(&[]);
+    let origin = format!("http://localhost:{}", upstream.port());
+    // The port of the example is fixed, and a test has none of those.
+    let mut proxy = example("fetch-proxy");
+    for name in ["[...path].toml", "component/[...path].toml"] {
+        let toml = String::from_utf8(file(&format!("fetch-proxy/{name}"))).unwrap();
+        let port = upstream.port().to_string();
+        proxy = proxy.file(name, toml.replace("8081", &port).as_bytes());
+    }
+    proxy.both_ways(|app| {
+        let about = file("static-site/about.html");
+        for path in ["/about", "/component/about"] {
+            assert_eq!(app.get(path).assert_status(200).body, about, "{path}");
+        }
+        for path in ["/", "/component/"] {
+            let refused = app.get(&format!("{path}?to=https://example.com/"));
+            let text = refused.assert_status(502).text();
+            assert!(!text.contains(&origin), "{text}");
+        }
+        let script = app.get("/?to=https://example.com/").text();
+        assert!(
+            script.contains("example.com") && script.contains("allowed_hosts"),
+            "{script}"
+        );
+    });
+}
+
+#[test]
+fn kv_counter_is_served_as_its_readme_says() {
+    example("kv-counter").both_ways(|app| {
+        let get = |path| app.get(path).assert_status(200).text();
+        assert_eq!(get("/visits"), "visits: 1\n");
+        assert_eq!(get("/component/visits"), "visits: 2\n");
+        assert_eq!(get("/visits?by=10"), "visits: 12\n");
+        assert_eq!(get("/"), "visits: 12\n");
+        assert_eq!(app.get("/visits?by=x").status, 400);
     });
 }

@@ -25,9 +25,10 @@ fn hello_is_answered_again_and_again_on_one_connection() {
 fn the_smallest_components_run_as_they_are() {
     let site = TestSite::with_index()
         .file("api/two.wasm", component("hello_p2"))
-        .file("api/three.wasm", component("hello_p3"));
+        .file("api/three.wasm", component("hello_p3"))
+        .file("api/c.wasm", component("hello_c"));
     site.both_ways(|app| {
-        for path in ["/api/two", "/api/three"] {
+        for path in ["/api/two", "/api/three", "/api/c"] {
             let answer = app.get(path);
             assert_eq!(answer.assert_status(200).text(), "hello");
             assert_eq!(answer.field("content-type"), Some("text/plain"));
@@ -77,10 +78,22 @@ fn a_component_reads_the_request_as_it_was_sent() {
         ];
         check(app, "GET", url, &fields, &want);
         for method in ["POST", "DELETE", "PATCH", "PURGE"] {
-            check(app, method, "/headers", &[], &[&format!("method: {method}")]);
+            check(
+                app,
+                method,
+                "/headers",
+                &[],
+                &[&format!("method: {method}")],
+            );
         }
         let fields = [("cookie", "a=1"), ("x-empty", ""), ("x-text", "gr\u{fc}n")];
-        check(app, "GET", "/headers", &fields, &["cookie: a=1", "x-empty: "]);
+        check(
+            app,
+            "GET",
+            "/headers",
+            &fields,
+            &["cookie: a=1", "x-empty: "],
+        );
         let text = app.get_with("/headers", &fields).text();
         assert!(text.contains("x-text: gr\u{fc}n"), "{text}");
     });
@@ -104,7 +117,10 @@ fn the_parameters_of_the_route_are_in_a_header_that_no_client_can_set() {
         // Where there are no parameters there is no such header.
         let fixed = TestSite::new().file("params.wasm", component(name));
         let app = fixed.bundle().start(&[]);
-        assert_eq!(app.get_with("/params", &fields).assert_status(200).text(), "");
+        assert_eq!(
+            app.get_with("/params", &fields).assert_status(200).text(),
+            ""
+        );
     }
 }
 

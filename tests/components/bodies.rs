@@ -9,11 +9,19 @@ const LIMIT: [&str; 2] = ["--worker-request-body", "100KiB"];
 fn a_body_may_be_as_long_as_its_limit_and_no_longer() {
     each_version(&LIMIT, |app| {
         let body = vec![b'x'; 100 << 10];
-        assert!(app.request("POST", "/echo", &[], &body).assert_status(200).body == body);
+        assert!(
+            app.request("POST", "/echo", &[], &body)
+                .assert_status(200)
+                .body
+                == body
+        );
         let body = vec![b'x'; (100 << 10) + 1];
         assert_discreet(app.request("POST", "/echo", &[], &body).assert_status(413));
         let line = app.log_line("worker_failed");
-        for part in ["`request_body` of 100KiB", "worker=[...path].wasm status=413"] {
+        for part in [
+            "`request_body` of 100KiB",
+            "worker=[...path].wasm status=413",
+        ] {
             assert!(line.contains(part), "no {part:?} in {line}");
         }
         // The length that is announced is enough: nobody has to send it first.
@@ -82,7 +90,8 @@ fn a_short_body_that_stands_still_is_408() {
 fn a_long_body_that_stands_still_is_given_up() {
     each_version(&["--body-timeout", "200ms"], |app| {
         let mut connection = app.connect();
-        let head = "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n";
+        let head =
+            "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n";
         connection.send(head.as_bytes()).unwrap();
         // It has begun to answer.
         let head = connection.head().unwrap();

@@ -59,7 +59,12 @@ fn check_breaks_off(app: &RunningApp, method: &str, path: &str, begins: &[u8]) {
     let mut connection = app.connect();
     let head = format!("{method} {path} HTTP/1.1\r\nhost: a\r\n\r\n");
     connection.send(head.as_bytes()).unwrap();
-    connection.head().unwrap().assert_status(200);
+    let head = connection.head().unwrap();
+    if head.status == 500 {
+        // It was known before anything had been sent.
+        return;
+    }
+    head.assert_status(200);
     assert_eq!(connection.chunk().unwrap(), begins);
     // Never an end that looks like one.
     let error = connection.chunk().unwrap_err();
@@ -74,11 +79,15 @@ fn a_trap_in_the_middle_of_an_answer_breaks_it_off() {
         for method in ["GET", "PUT"] {
             check_breaks_off(app, method, "/trap-late", b"before\n");
         }
-        let line = app.log_line("level=error");
-        for part in ["after the beginning of its answer", "unreachable"] {
-            assert!(line.contains(part), "no {part:?} in {line}");
-        }
+        app.log_line("unreachable");
     });
+    // This one has surely begun.
+    let app = site("http_p3").bundle().start(&[]);
+    check_breaks_off(&app, "GET", "/trap-late", b"before\n");
+    let line = app.log_line("level=error");
+    for part in ["after the beginning of its answer", "unreachable"] {
+        assert!(line.contains(part), "no {part:?} in {line}");
+    }
 }
 
 #[test]

@@ -1,17 +1,23 @@
 //! A request that loses against another one is run again, unless that could do something twice.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use super::protocol::giving;
 use super::{namespace, script};
-use crate::support::{Answer, Gate, RunningApp, TestSite, assert_discreet};
+use crate::support::{
+    Answer, Connection, Gate, Origin, RunningApp, TestSite, assert_discreet, respond,
+};
 
 const CALLED_ONCE: usize = 1;
 const CALLED_TWICE: usize = 2;
 
-/// The TOML file of a worker that may call a gate.
-fn calling(gate: &Gate, more: &str) -> String {
-    let port = gate.port();
+/// How often a request is run at most.
+const RUNS_MAX: usize = 100;
+
+/// The TOML file of a worker that may call a server on this port.
+fn calling(port: u16, more: &str) -> String {
     format!(
         "[vars]\nGATE = \"http://127.0.0.1:{port}/\"\n\
          [features.http_requests]\nallowed_hosts = [\"127.0.0.1:{port}\"]\n\
@@ -68,7 +74,7 @@ fn a_program_that_may_call_is_run_again_only_with_leave() {
         let gate = Gate::new();
         let url = format!("http://127.0.0.1:{}/", gate.port());
         let program = giving(r#"{"data":"9","kv":{"n":"9"}}"#, Some(&url));
-        let site = race().with_toml("w.wasm", program, &calling(&gate, retry));
+        let site = race().with_toml("w.wasm", program, &calling(gate.port(), retry));
         let app = site.bundle().start(&[]);
         assert_eq!(lose_at(&gate, &app), want, "{retry:?}: {}", app.log());
         match want.0 {
@@ -87,7 +93,7 @@ fn a_script_that_has_called_is_never_run_again() {
         Cache.set('n', n); return new Response(n)";
     for retry in ["", "retry = false", "retry = true"] {
         let gate = Gate::new();
-        let site = race().with_toml("w.js", script(body), &calling(&gate, retry));
+        let site = race().with_toml("w.js", script(body), &calling(gate.port(), retry));
         let app = site.bundle().start(&[]);
         assert_eq!(
             lose_at(&gate, &app),
@@ -140,13 +146,40 @@ fn a_script_that_loses_is_run_again_unless_it_may_not() {
     check_waiting("", &format!("{plain}retry = true\n"), twice);
     check_waiting("", &format!("{plain}retry = false\n"), once);
     // It could have called, as far as anybody can tell from outside.
-    check_waiting("", &calling(&gate, ""), once);
-    check_waiting("", &calling(&gate, "retry = true"), twice);
-    check_waiting("", &calling(&gate, "retry = false"), once);
+    check_waiting("", &calling(gate.port(), ""), once);
+    check_waiting("", &calling(gate.port(), "retry = true"), twice);
+    check_waiting("", &calling(gate.port(), "retry = false"), once);
     // What it has done with `kv` is done.
     check_waiting("await kv.set('mark', '1');", &plain, once);
     check_waiting("await kv.get('mark');", &plain, twice);
     assert_eq!(gate.calls(), 0);
+}
+
+#[test]
+fn a_request_that_always_loses_is_refused_in_the_end() {
+    let port = Arc::<OnceLock<u16>>::default();
+    let of_app = Arc::clone(&port);
+    let calls = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&calls);
+    // Whoever calls finds that somebody was faster, every time.
+    let origin = Origin::start(move |_, stream| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let faster = Connection::to(*of_app.wait()).request("GET", "/set", &[], b"");
+        respond(stream, faster.status, &[], b"")
+    });
+    let program = giving(r#"{"data":"9","kv":{"n":"9"}}"#, Some(&origin.url("/")));
+    let set = "return new Response(await kv.increment('other'))";
+    let app = race()
+        .storing("set", "n", set)
+        .with_toml("w.wasm", program, &calling(origin.port(), "retry = true"))
+        .bundle()
+        .start(&[]);
+    port.set(app.port()).unwrap();
+    assert_discreet(app.get("/w").assert_status(503));
+    assert_eq!(calls.load(Ordering::Relaxed), RUNS_MAX);
+    assert!(app.log_line("worker_failed").contains("100 times"));
+    assert_eq!(app.get("/now").text(), "", "nothing of it was kept");
+    assert_eq!(app.get("/set").text(), (RUNS_MAX + 1).to_string());
 }
 
 #[test]

@@ -127,16 +127,11 @@ fn namespaces_know_nothing_of_each_other() {
         for number in 0..names.len() {
             app.get(&format!("/w{number}?{number}")).assert_status(200);
         }
-        for number in 0..names.len() {
+        for (number, name) in names.iter().enumerate() {
             let answer = app.get(&format!("/w{number}"));
             let found: Value = serde_json::from_slice(&answer.assert_status(200).body).unwrap();
             let value = number.to_string();
-            assert_eq!(
-                found,
-                json!([[value, value, value, value], 4]),
-                "{:?}",
-                names[number]
-            );
+            assert_eq!(found, json!([[value, value, value, value], 4]), "{name:?}");
         }
     });
 }

@@ -117,7 +117,7 @@ fn the_flag_has_a_variable() {
 
 #[test]
 fn a_store_that_no_worker_has_is_not_opened() {
-    let app = TestSite::with_index().file("w.js", script("return new Response('')"));
+    let app = TestSite::new().file("w.js", script("return new Response('')"));
     let place = Place::file();
     let location = place.location();
     let running = app.bundle().start(&["--kv", &location]);

@@ -32,6 +32,11 @@ fn one_request_does_not_copy_all_keys() {
             "n",
             "Cache.set('c', query); return new Response(Cache.get(query))",
         )
+        .storing(
+            "list",
+            "n",
+            "return new Response((await kv.list({ prefix: query, limit: 9 })).keys)",
+        )
         .with_toml("kv/[...rest].wasm", compiled("kv_draft"), &toml)
         .with_toml("protocol.wasm", compiled("kv_p1"), &toml);
     let app = site.bundle();
@@ -68,6 +73,11 @@ fn one_request_does_not_copy_all_keys() {
         (0..10).for_each(|_| ask());
         let grown = peak_memory(&app) - before;
         assert!(grown < GROWTH_BYTES_MAX, "{location}: {grown} more bytes");
+        let listed = app.get("/list?k7777").assert_status(200).text();
+        assert_eq!(
+            listed,
+            "k7777,k77770,k77771,k77772,k77773,k77774,k77775,k77776,k77777"
+        );
         // All of it is what a worker of the protocol would be given.
         app.get("/protocol").assert_status(500);
     }

@@ -7,6 +7,7 @@ mod crashes;
 mod entries;
 mod files;
 mod large;
+mod moments;
 mod outages;
 mod protocol;
 mod servers;

@@ -11,7 +11,8 @@ const SECRET: &str = "correct-horse";
 
 /// One worker has a store, and one has none.
 fn site() -> TestSite {
-    TestSite::with_index()
+    TestSite::new()
+        .file("public/page.txt", "page")
         .storing("w", "n", COUNT)
         .file("other.js", script("return new Response('other')"))
 }
@@ -108,6 +109,13 @@ fn a_wrong_password_is_told_and_never_shown() {
         );
         assert!(!ended.log.contains("staple"), "{}", ended.log);
     }
+    let flags = ["--kv", &with_wrong, "--kv-optional"];
+    let optional = app.start(&flags);
+    let line = optional.log_line("kv_unavailable");
+    assert!(line.contains("refuses the user or the password"), "{line}");
+    assert!(!line.contains("staple"), "{line}");
+    optional.get("/w").assert_status(503);
+    optional.get("/other").assert_status(200);
     let with_right = location.replace("redis://", &format!("redis://:{SECRET}@"));
     let with_user = location.replace("redis://", "redis://default@");
     for (number, (location, password)) in [
@@ -156,7 +164,7 @@ fn an_optional_server_may_come_later() {
     let check = |app: &RunningApp, server: &mut RedisServer| {
         assert!(app.log_line("kv_unavailable").contains("cannot be reached"));
         assert_discreet(app.get("/w").assert_status(503));
-        for path in ["/", "/other"] {
+        for path in ["/page.txt", "/other"] {
             app.get(path).assert_status(200);
         }
         server.come_back();

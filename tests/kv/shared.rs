@@ -64,11 +64,9 @@ fn what_was_acknowledged_stays_when_one_of_four_is_killed() {
         let total = next.parse::<usize>().unwrap() - 1;
         assert!(total >= acknowledged, "{path}: {total} of {acknowledged}");
         assert!(total <= CLIENTS * EACH, "{path}: {total}");
-        // Those on their way to the app that died, and to the connections that it leaves behind.
-        assert!(
-            acknowledged >= CLIENTS * (EACH - 2),
-            "{path}: {acknowledged}"
-        );
+        // The three others went on.
+        let enough = CLIENTS * EACH * 3 / 4;
+        assert!(acknowledged >= enough, "{path}: {acknowledged}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! A server that workers call: it does what its test says, and counts who connects.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -29,8 +29,7 @@ impl Asked {
 
 /// A server on the loopback addresses of both families, as long as the test runs.
 pub(crate) struct Origin {
-    port: u16,
-    listens: Vec<IpAddr>,
+    listens: Vec<SocketAddr>,
     /// The other ends of all connections so far.
     clients: Arc<Mutex<Vec<SocketAddr>>>,
     /// Those that were made to look whether all others have been counted.
@@ -44,13 +43,16 @@ impl Origin {
     where
         F: Fn(&Asked, &mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
     {
-        Self::raw(move |mut stream| {
-            let mut reader = BufReader::new(stream.try_clone()?);
-            while let Some(asked) = read_request(&mut reader)? {
-                answer(&asked, &mut stream)?;
-            }
-            Ok(())
-        })
+        Self::raw(move |stream| serve(stream, &answer))
+    }
+
+    /// As [`start`](Self::start), at one address and port alone.
+    pub(crate) fn start_at<F>(address: SocketAddr, answer: F) -> Self
+    where
+        F: Fn(&Asked, &mut TcpStream) -> io::Result<()> + Send + Sync + 'static,
+    {
+        let listener = TcpListener::bind(address).unwrap();
+        Self::serving(vec![listener], move |stream| serve(stream, &answer))
     }
 
     /// Answers everything with a short text.
@@ -63,11 +65,15 @@ impl Origin {
     where
         F: Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static,
     {
-        let (port, listeners) = listen();
-        let listens = listeners
-            .iter()
-            .map(|it| it.local_addr().unwrap().ip())
-            .collect();
+        Self::serving(listen(), serve)
+    }
+
+    fn serving<F>(listeners: Vec<TcpListener>, serve: F) -> Self
+    where
+        F: Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static,
+    {
+        let listens = listeners.iter().map(|it| it.local_addr().unwrap());
+        let listens: Vec<SocketAddr> = listens.collect();
         let clients = Arc::<Mutex<Vec<SocketAddr>>>::default();
         let serve = Arc::new(serve);
         for listener in listeners {
@@ -82,7 +88,6 @@ impl Origin {
             });
         }
         Self {
-            port,
             listens,
             clients,
             marks: Mutex::default(),
@@ -90,19 +95,19 @@ impl Origin {
     }
 
     pub(crate) fn port(&self) -> u16 {
-        self.port
+        self.listens[0].port()
     }
 
-    /// A URL of it, by its IPv4 address.
+    /// A URL of it, by its (first) address.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("http://{}{path}", self.listens[0])
     }
 
     /// How many connections were made so far, each one that has been established included.
     pub(crate) fn connections(&self) -> usize {
         for address in &self.listens {
             // Connections are taken in the order in which they were made.
-            let mark = TcpStream::connect((*address, self.port)).unwrap();
+            let mark = TcpStream::connect(address).unwrap();
             let mark = mark.local_addr().unwrap();
             self.marks.lock().unwrap().push(mark);
             wait_for(|| self.clients.lock().unwrap().contains(&mark).then_some(()));
@@ -114,16 +119,27 @@ impl Origin {
 }
 
 /// Both families on one port, where the machine has both.
-fn listen() -> (u16, Vec<TcpListener>) {
+fn listen() -> Vec<TcpListener> {
     loop {
         let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = v4.local_addr().unwrap().port();
         match TcpListener::bind((Ipv6Addr::LOCALHOST, port)) {
-            Ok(v6) => return (port, vec![v4, v6]),
+            Ok(v6) => return vec![v4, v6],
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
-            Err(_) => return (port, vec![v4]),
+            Err(_) => return vec![v4],
         }
     }
+}
+
+fn serve<F>(mut stream: TcpStream, answer: &F) -> io::Result<()>
+where
+    F: Fn(&Asked, &mut TcpStream) -> io::Result<()>,
+{
+    let mut reader = BufReader::new(stream.try_clone()?);
+    while let Some(asked) = read_request(&mut reader)? {
+        answer(&asked, &mut stream)?;
+    }
+    Ok(())
 }
 
 /// The next request; `None` if the client closes the connection.

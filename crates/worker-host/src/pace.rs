@@ -203,7 +203,8 @@ impl Drop for BusyThreads {
 fn start_busy_threads() -> Option<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .thread_name("busy-worker")
-        .enable_time()
+        // A guest that waits for another server waits here as well.
+        .enable_all()
         .on_thread_start(|| {
             // Without the right to change it the threads keep the usual priority.
             let _ = rustix::process::nice(BUSY_NICENESS);

@@ -27,7 +27,7 @@ pub(crate) fn install<'js>(
     install_requests(native, shared)?;
     install_answers(native, shared)?;
     install_clock(native, shared)?;
-    crate::operations::install(native)?;
+    crate::operations::install(native, shared)?;
     native.set(
         "log",
         Func::from(|level: u32, text: Text| host::log(level_of(level), &text.0)),

@@ -1,6 +1,8 @@
 //! What scripts have their host do: the functions that begin operations, and what their outcomes
 //! are in JavaScript.
 
+use std::rc::Rc;
+
 use rquickjs::function::Func;
 use rquickjs::{Array, BigInt, Ctx, Exception, IntoJs, Object, TypedArray, Value};
 use script_abi::{
@@ -9,9 +11,14 @@ use script_abi::{
 
 use crate::host;
 use crate::native::{Text, byte_chars, byte_string, bytes_of};
+use crate::realm::Shared;
 
 /// Adds all functions to `native`. `owner` is the request that an operation is begun for.
-pub(crate) fn install(native: &Object<'_>) -> rquickjs::Result<()> {
+pub(crate) fn install(native: &Object<'_>, shared: &Rc<Shared>) -> rquickjs::Result<()> {
+    let of = Rc::clone(shared);
+    native.set("current", Func::from(move || of.current.get()))?;
+    let of = Rc::clone(shared);
+    native.set("causedBy", Func::from(move |id: u32| of.current.set(id)))?;
     install_calls(native)?;
     install_kv(native)?;
     native.set("cacheGet", Func::from(cache_get))?;
@@ -120,25 +127,18 @@ fn install_kv(native: &Object<'_>) -> rquickjs::Result<()> {
 }
 
 /// What a key stands for, or why that is not known.
-fn cache_get<'js>(ctx: Ctx<'js>, owner: u32, key: Raw) -> rquickjs::Result<Value<'js>> {
-    cache(&ctx, owner, CacheOperation::Get(key.bytes()))
+fn cache_get<'js>(ctx: Ctx<'js>, key: Raw) -> rquickjs::Result<Value<'js>> {
+    cache(&ctx, CacheOperation::Get(key.bytes()))
 }
 
-fn cache_set<'js>(ctx: Ctx<'js>, owner: u32, key: Raw, value: Raw) -> rquickjs::Result<Value<'js>> {
-    cache(
-        &ctx,
-        owner,
-        CacheOperation::Set(key.bytes(), value.as_deref()),
-    )
+fn cache_set<'js>(ctx: Ctx<'js>, key: Raw, value: Raw) -> rquickjs::Result<Value<'js>> {
+    cache(&ctx, CacheOperation::Set(key.bytes(), value.as_deref()))
 }
 
 /// Its outcome, as a list of whether it failed and what it is.
-fn cache<'js>(
-    ctx: &Ctx<'js>,
-    owner: u32,
-    operation: CacheOperation<'_>,
-) -> rquickjs::Result<Value<'js>> {
-    let length = begin(owner, &Operation::Cache(operation));
+fn cache<'js>(ctx: &Ctx<'js>, operation: CacheOperation<'_>) -> rquickjs::Result<Value<'js>> {
+    // An instance that has it works on one request.
+    let length = begin(0, &Operation::Cache(operation));
     // A u32 fits into a usize on every machine that this is built for.
     let outcome = host::input(length as usize);
     let (failed, value) = outcome_of(ctx, &outcome)?;

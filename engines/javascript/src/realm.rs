@@ -33,6 +33,8 @@ pub struct Realm {
 #[derive(Default)]
 pub(crate) struct Shared {
     pub(crate) requests: RefCell<Requests>,
+    /// The request that causes what runs now; 0 if none does.
+    pub(crate) current: Cell<u32>,
     pub(crate) graph: RefCell<Graph>,
     /// Once the script has been evaluated, time is the host's.
     pub(crate) evaluated: Cell<bool>,
@@ -174,6 +176,7 @@ impl Realm {
 
     /// Begins a request; gives the milliseconds until a timer is due.
     pub fn request(&self, id: u32, head: Vec<u8>) -> f64 {
+        self.shared.current.set(id);
         self.context.with(|ctx| {
             let begun = self.begin(&ctx, id, head);
             self.settle(&ctx, begun);
@@ -189,6 +192,7 @@ impl Realm {
             Event::Cancelled => Some("cancelled"),
         };
         if let Some(hook) = hook {
+            self.shared.current.set(id);
             self.context.with(|ctx| {
                 let called = self.call::<_, Value<'_>>(&ctx, hook, (id,));
                 self.settle(&ctx, called.map(drop));

@@ -2,7 +2,7 @@
 # Builds every guest that is not WebAssembly text: the .wasm files of this folder, and then those of
 # examples/components.
 #
-# Needs the target once: rustup target add wasm32-wasip1
+# Needs Python, and the target once: rustup target add wasm32-wasip1
 # And for the one in C: pip install ziglang==0.16.0, cargo install wit-bindgen-cli --version 0.63.0
 # RUSTC and CARGO_TARGET_DIR are honoured, as by any cargo build.
 set -eu
@@ -10,39 +10,32 @@ cd "$(dirname "$0")"
 here=$(pwd)
 components=../../../examples/components
 target=${CARGO_TARGET_DIR:-$here/target}
+built=$target/wasm32-wasip1/release
 cargo=${CARGO_HOME:-$HOME/.cargo}
 
 cargo build --quiet --locked --release --manifest-path "$components/Cargo.toml" -p componentize \
     --target-dir "$target"
 
 # Paths of this machine would otherwise stand in the messages of panics.
-export RUSTFLAGS="--remap-path-prefix=$cargo=/cargo --remap-path-prefix=$here=/guests"
+flags="--remap-path-prefix=$cargo=/cargo --remap-path-prefix=$here=/guests"
 
 # One by one: together they would share the features of their libraries, and hello_p2 has no std.
 build() {
-    cargo build --quiet --locked --release --target wasm32-wasip1 --target-dir "$target" -p "$1"
-}
-# The core module NAME, without the place of the standard library's sources, if that was built here.
-module() {
-    python3 - "$target/wasm32-wasip1/release/$1.wasm" "$("${RUSTC:-rustc}" --print sysroot)" <<'PYTHON'
-import sys
-path, place = sys.argv[1], sys.argv[2].encode()
-module = open(path, "rb").read().replace(place, b"/rust".ljust(len(place), b"/"))
-open(path, "wb").write(module)
-PYTHON
-    echo "$target/wasm32-wasip1/release/$1.wasm"
+    RUSTFLAGS=$flags cargo build --quiet --locked --release --target wasm32-wasip1 \
+        --target-dir "$target" -p "$1"
+    "$components/without-places" "$built"/*.wasm
 }
 show() {
     printf '%8d bytes  %s\n' "$(wc -c < "$1")" "$1"
 }
 for name in hello_p2 http_p2 hello_p3 http_p3 kv_draft kv_draft2; do
     build "$name"
-    "$target/release/componentize" "$(module "$name")" "$name.wasm"
+    "$target/release/componentize" "$built/$name.wasm" "$name.wasm"
     show "$name.wasm"
 done
 build commands
 for name in legacy_http kv_p1; do
-    cp "$(module "$name")" "$name.wasm"
+    install -m 644 "$built/$name.wasm" "$name.wasm"
     show "$name.wasm"
 done
 "$target/release/componentize" kv_p1.wasm kv_run.wasm

@@ -65,8 +65,8 @@ impl CacheRun {
         Ok(value)
     }
 
-    fn set(&mut self, key: Bytes, value: Option<Bytes>) -> Result<(), CacheError> {
-        let length = value.as_ref().map_or(0, Bytes::len);
+    fn set(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), CacheError> {
+        let length = value.map_or(0, <[u8]>::len);
         if key.len() > KEY_BYTES_MAX {
             return Err(KvError::KeyTooLong { bytes: key.len() }.into());
         }
@@ -74,9 +74,7 @@ impl CacheRun {
             return Err(KvError::ValueTooLong { bytes: length }.into());
         }
         self.count(key.len() + length)?;
-        // Of the message that they came in, nothing else is kept.
-        let (key, value) = (copy(&key), value.as_deref().map(copy));
-        self.transaction.writes.insert(key, value);
+        self.transaction.writes.insert(copy(key), value.map(copy));
         Ok(())
     }
 
@@ -126,21 +124,14 @@ impl CacheError {
 }
 
 /// Does it, which may take as long as the store does; gives its [`Outcome`].
-pub(crate) async fn perform(
-    state: &mut ScriptState,
-    operation: CacheOperation<'_>,
-    message: &Bytes,
-) -> Vec<u8> {
-    let own = |part: &[u8]| message.slice_ref(part);
+pub(crate) async fn perform(state: &mut ScriptState, operation: CacheOperation<'_>) -> Vec<u8> {
     let result = match run(state).await {
         Ok(run) => match operation {
             CacheOperation::Get(key) => {
                 let value = run.get(copy(key)).await;
                 value.map(|value| encode(&Outcome::Values(vec![value.as_deref()])))
             }
-            CacheOperation::Set(key, value) => run
-                .set(own(key), value.map(own))
-                .map(|()| encode(&Outcome::Done)),
+            CacheOperation::Set(key, value) => run.set(key, value).map(|()| encode(&Outcome::Done)),
         },
         Err(error) => Err(error),
     };

@@ -142,7 +142,7 @@ fn add_operations(linker: &mut Linker<ScriptState>) -> wasmtime::Result<()> {
 async fn operate(state: &mut ScriptState, id: u32, message: &Bytes) -> wasmtime::Result<u32> {
     let operation = decode(message)?;
     if let Operation::Cache(operation) = operation {
-        state.input = cache::perform(state, operation, message).await;
+        state.input = cache::perform(state, operation).await;
         return Ok(u32::try_from(state.input.len())?);
     }
     let Some(worker) = state.worker.clone() else {

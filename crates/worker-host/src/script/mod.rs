@@ -27,7 +27,6 @@ mod state;
 mod store;
 #[cfg(test)]
 mod tests;
-mod transaction;
 
 pub use body::{BodyAborted, BodyStream};
 pub(crate) use fresh::{answer_fresh, lost};

@@ -2,7 +2,7 @@
 // its answer.
 
 import { keyFrom, textFrom, valueFrom } from "./kv.js";
-import { current, storeError } from "./operations.js";
+import { storeError } from "./operations.js";
 import { hidden, required } from "./webidl.js";
 
 function ask(what, begin) {
@@ -21,7 +21,7 @@ const methods = {
   get(key) {
     required(arguments.length, 1, "Cache.get");
     const name = keyFrom(key, "Cache.get");
-    const [value] = ask("Cache.get", () => native.cacheGet(current, name));
+    const [value] = ask("Cache.get", () => native.cacheGet(name));
     return value === null ? undefined : textFrom(value, "Cache.get");
   },
 
@@ -31,13 +31,13 @@ const methods = {
     // Counters are often numbers; scripts get them back as text.
     const isPlain = typeof value === "number" || typeof value === "boolean" || typeof value === "bigint";
     const text = isPlain ? `${value}` : valueFrom(value, "Cache.set");
-    ask("Cache.set", () => native.cacheSet(current, name, text));
+    ask("Cache.set", () => native.cacheSet(name, text));
   },
 
   delete(key) {
     required(arguments.length, 1, "Cache.delete");
     const name = keyFrom(key, "Cache.delete");
-    ask("Cache.delete", () => native.cacheSet(current, name, null));
+    ask("Cache.delete", () => native.cacheSet(name, null));
   },
 };
 

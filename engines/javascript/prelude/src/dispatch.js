@@ -5,7 +5,6 @@ import { dispatchTrusted, hasListeners, scope } from "./events.js";
 import { FetchEvent, answerOf } from "./fetchevent.js";
 import { report } from "./errors.js";
 import { describe, inspect } from "./inspect.js";
-import { causedBy } from "./operations.js";
 import { abortIncoming, incoming } from "./request.js";
 import { isResponse, send } from "./response.js";
 import { chunkBytes } from "./streams.js";
@@ -44,7 +43,6 @@ export function hasHandler() {
 
 /** Answers a request; this is all that happens for most of them. */
 export function dispatch(id, method, url, hasBody) {
-  causedBy(id);
   const request = incoming(id, method, url, hasBody);
   const context = contextOf(id);
   let result;
@@ -219,7 +217,6 @@ async function pump(call, stream) {
 
 /** The client has room for more of a stream. */
 export function drained(id) {
-  causedBy(id);
   const call = calls.get(id);
   const resume = call?.resume;
   if (resume === undefined) return;
@@ -231,7 +228,6 @@ export function drained(id) {
 export function cancelled(id) {
   const call = calls.get(id);
   if (call === undefined || call.cancelled) return;
-  causedBy(id);
   call.cancelled = true;
   const { reader, request, context } = call;
   abortIncoming(request);

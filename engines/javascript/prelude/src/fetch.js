@@ -2,7 +2,7 @@
 
 import { sourceBytes } from "./body.js";
 import { hasName, valueIn, without } from "./headers.js";
-import { Failure, abandon, current, outcome } from "./operations.js";
+import { Failure, abandon, outcome } from "./operations.js";
 import { Request, outgoing } from "./request.js";
 import { NULL_BODY, fetched } from "./response.js";
 import { ReadableStream, chunkBytes } from "./streams.js";
@@ -152,8 +152,9 @@ function begin({ method, url, body, signal, settings }, fields) {
   const isStream = body instanceof ReadableStream;
   const isKnown = isStream || body === undefined || typeof body === "string";
   const sent = isStream ? true : isKnown ? body : sourceBytes(body);
-  const number = native.fetch(current, method, url, fields, sent, settings.redirect ?? "follow");
-  const call = new Call(number, current, signal);
+  const owner = native.current();
+  const number = native.fetch(owner, method, url, fields, sent, settings.redirect ?? "follow");
+  const call = new Call(number, owner, signal);
   if (isStream) call.send(body);
   return call;
 }

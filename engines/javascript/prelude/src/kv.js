@@ -1,6 +1,6 @@
 // The key-value store of a script. No standard has it: each operation is atomic, and waited for.
 
-import { Failure, current, outcome, storeError } from "./operations.js";
+import { Failure, outcome, storeError } from "./operations.js";
 import { bytesOf, dictionary, hidden, required } from "./webidl.js";
 
 /** How many operations wait for the host at once; others wait for them. */
@@ -18,7 +18,7 @@ async function ask(what, begin) {
         "is bundled; use it while a request is answered",
     );
   }
-  const owner = current;
+  const owner = native.current();
   if (open < OPEN_MAX) open++;
   else await new Promise((resolve) => queue.push(resolve));
   try {

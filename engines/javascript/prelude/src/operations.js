@@ -1,12 +1,7 @@
 // What scripts have their host do, and wait for: calls to other servers, and the key-value store.
 
-/** The request that caused what runs now; 0 if none did. */
-export let current = 0;
-
-/** Says what is done from now on, until the script waits again, is done for this request. */
-export function causedBy(id) {
-  current = id;
-}
+// The host tells which request causes what runs now. What it does later on behalf of a request, that
+// request has caused too: each operation and each timer knows its owner.
 
 /** Operations that were begun, by their number. */
 const pending = new Map();
@@ -20,7 +15,7 @@ export class Failure {
 }
 
 /** The outcome of an operation. Rejects with a `Failure`, or with what `abandon` is given. */
-export function outcome(number, owner = current) {
+export function outcome(number, owner = native.current()) {
   return new Promise((resolve, reject) => pending.set(number, { owner, resolve, reject }));
 }
 
@@ -29,7 +24,7 @@ export function settled(number, failed, value) {
   const operation = pending.get(number);
   if (operation === undefined) return;
   pending.delete(number);
-  current = operation.owner;
+  native.causedBy(operation.owner);
   if (failed) operation.reject(new Failure(value));
   else operation.resolve(value);
 }

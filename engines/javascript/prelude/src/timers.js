@@ -1,7 +1,6 @@
 // https://html.spec.whatwg.org/#timers
 
 import { report } from "./events.js";
-import { causedBy, current } from "./operations.js";
 import { operations, required } from "./webidl.js";
 
 /** A binary heap of timers, the next one first. A timer that was cleared stays until it is on top. */
@@ -62,7 +61,7 @@ function schedule(timer, delay) {
 
 /** Starts a timer of the platform's own. */
 export function start(callback, delay) {
-  const owner = current;
+  const owner = native.current();
   schedule({ callback, args: [], every: undefined, id: 0, due: 0, order: 0, cleared: false, owner }, delay);
   tell();
 }
@@ -77,7 +76,7 @@ export function runTimers() {
   if (timer === undefined || timer.due > native.monotonic()) return;
   pop();
   const { callback, args, every, owner } = timer;
-  causedBy(owner);
+  native.causedBy(owner);
   if (every === undefined) byId.delete(timer.id);
   try {
     callback.apply(globalThis, args);
@@ -95,7 +94,7 @@ function add(callback, delay, args, repeats, name) {
   const id = ++lastId;
   // An interval of nothing would leave no time for anything else.
   const every = repeats ? Math.max(1, delay) : undefined;
-  const timer = { callback, args, every, id, due: 0, order: 0, cleared: false, owner: current };
+  const timer = { callback, args, every, id, due: 0, order: 0, cleared: false, owner: native.current() };
   byId.set(id, timer);
   schedule(timer, every ?? delay);
   tell();

@@ -16,6 +16,7 @@ export class Engine {
     this.room = true;
     this.isSnapshotting = false;
     this.lastId = 0;
+    this.current = 0;
     this.requests = new Map();
     /** Operations that were begun, by their number, with the request that each belongs to. */
     this.operations = new Map();
@@ -59,6 +60,10 @@ export class Engine {
       fulfilled: () => undefined,
       fieldName: (name) => name.toLowerCase(),
       ...this.begins("fetch", "send", "receive", "kvGet", "kvGetMany", "kvWrite", "kvIncrement"),
+      current: () => this.current,
+      causedBy: (id) => {
+        this.current = id;
+      },
       cancel: (number) => void this.cancelled.push(number),
       plainField: (value) => /^[!-~]+$/.test(value),
       utf8Encode: (value) => this.eval("Uint8Array").from(new TextEncoder().encode(value)),
@@ -104,6 +109,7 @@ export class Engine {
     const id = ++this.lastId;
     this.requests.set(id, rest);
     this.calls = [];
+    this.current = id;
     this.hooks.dispatch(id, method, url, rest.body !== undefined);
     return this.calls;
   }
