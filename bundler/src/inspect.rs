@@ -261,7 +261,7 @@ fn inspect_worker(worker: &WorkerRecord) -> InspectedWorker {
         outbound: inspect_outbound(&worker.outbound, &limits),
         kv: worker.kv.as_ref().map(|kv| InspectedKv {
             namespace: kv.namespace.clone(),
-            retry: kv.retry.unwrap_or(worker.outbound.hosts.is_empty()),
+            retry: worker.may_retry(),
             snapshot: limits.kv_snapshot.to_string(),
         }),
     }

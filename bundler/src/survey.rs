@@ -404,14 +404,16 @@ impl Sorter {
         let toml = format!("{stem}.toml");
         if let Some(body) = config.body {
             let message = "body says what a script gets, and this worker is none; remove it";
-            self.problems.push(body.place.problem(&toml, message).into());
+            self.problems
+                .push(body.place.problem(&toml, message).into());
         }
         if let Some(reuse) = config.reuse
             && kind != WorkerKind::HttpService
         {
             let message = "only instances of scripts and of wasi:http 0.3 components can answer \
                 several requests; remove reuse";
-            self.problems.push(reuse.place.problem(toml, message).into());
+            self.problems
+                .push(reuse.place.problem(toml, message).into());
         }
         let program = Program::Wasm(wasm, kind);
         self.survey.workers.push(WorkerFile {

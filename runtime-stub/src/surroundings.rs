@@ -86,11 +86,9 @@ impl Surroundings {
     pub(crate) fn kv(&self, worker: &WorkerRecord) -> Option<KvSettings> {
         let record = worker.kv.as_ref()?;
         let namespace = self.store.as_ref()?.namespace(&record.namespace);
-        // A call that was made cannot be taken back.
-        let may_call = !worker.outbound.hosts.is_empty();
         Some(KvSettings {
             namespace,
-            may_retry: record.retry.unwrap_or(!may_call),
+            may_retry: worker.may_retry(),
         })
     }
 }

@@ -6,7 +6,7 @@ use bundle_format::meta::WorkerKind;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_core::Stream;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TE, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Method, Response};
 use http_body::Body as HttpBody;
@@ -255,6 +255,10 @@ fn finish(app: &App, worker: usize, answer: WorkerResponse) -> Response<WorkerBo
     }
     for name in &CONNECTION_FIELDS {
         headers.remove(name);
+    }
+    if !matches!(body, WorkerBody::Component(_)) {
+        // Only a component has trailers that it could announce.
+        headers.remove(TRAILER);
     }
     let has_body = !matches!(status.as_u16(), 204 | 205 | 304);
     let mut response = Response::new(match has_body {

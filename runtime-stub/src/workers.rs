@@ -92,7 +92,9 @@ impl Workers {
 
     /// Whether a worker reads the body of a request as it comes.
     pub(crate) fn reads_streams(&self, worker: usize) -> bool {
-        self.slots.get(worker).is_some_and(|slot| slot.reads_streams)
+        self.slots
+            .get(worker)
+            .is_some_and(|slot| slot.reads_streams)
     }
 
     /// A worker that has been loaded.
@@ -244,10 +246,7 @@ impl Slot {
         };
         Ok(Self {
             settings,
-            reads_streams: matches!(
-                record.kind,
-                WorkerKind::HttpProxy | WorkerKind::HttpService
-            ),
+            reads_streams: matches!(record.kind, WorkerKind::HttpProxy | WorkerKind::HttpService),
             loaded: OnceLock::new(),
         })
     }

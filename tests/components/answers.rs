@@ -28,9 +28,13 @@ fn the_smallest_components_run_as_they_are() {
         .file("api/three.wasm", component("hello_p3"))
         .file("api/c.wasm", component("hello_c"));
     site.both_ways(|app| {
-        for path in ["/api/two", "/api/three", "/api/c"] {
+        for (path, text) in [
+            ("/api/two", "hello"),
+            ("/api/three", "hello"),
+            ("/api/c", "hello from C\n"),
+        ] {
             let answer = app.get(path);
-            assert_eq!(answer.assert_status(200).text(), "hello");
+            assert_eq!(answer.assert_status(200).text(), text);
             assert_eq!(answer.field("content-type"), Some("text/plain"));
         }
         app.get("/").assert_status(200);

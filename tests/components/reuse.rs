@@ -149,9 +149,11 @@ fn an_error_of_one_request_is_502_and_leaves_its_instance_alone() {
 fn a_client_that_goes_away_leaves_its_place_to_others() {
     let limits = "concurrency = 1\nqueue = 0\ntime = \"10m\"";
     let app = shared(100_000, limits).bundle().start(&[]);
-    for _ in 0..5 {
-        drop(occupy(&app, "/wait-forever", "/hello"));
-        assert_becomes_free(&app, "/hello");
+    for path in ["/wait-forever", "/loop"] {
+        for _ in 0..5 {
+            drop(occupy(&app, path, "/hello"));
+            assert_becomes_free(&app, "/hello");
+        }
     }
     for _ in 0..5 {
         let mut stream = TcpStream::connect(("127.0.0.1", app.port())).unwrap();

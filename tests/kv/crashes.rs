@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use super::{Place, compiled, namespace};
+use super::{Over, Place, compiled, namespace};
 use crate::support::{BundledApp, Connection, RunningApp, TestSite, wait_for};
 
 const ROUNDS: u64 = 50;
@@ -62,12 +62,13 @@ fn every_acknowledged_write_outlives_kill_9() {
 fn crash(app: &BundledApp, location: &str, acknowledged: &Acknowledged, after_answers: u64) {
     let mut running = app.start(&["--kv", location]);
     check_all_there(&running, acknowledged);
-    let answers = AtomicU64::new(0);
+    let (answers, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
+        let _over = Over(&is_over);
         for (path, last) in acknowledged {
             for _ in 0..WRITERS_EACH {
-                let (port, answers) = (running.port(), &answers);
-                scope.spawn(move || write_until_the_end(port, path, last, answers));
+                let (port, answers, is_over) = (running.port(), &answers, &is_over);
+                scope.spawn(move || write_until(is_over, port, path, last, answers));
             }
         }
         let is_time = || answers.load(Ordering::Relaxed) >= after_answers;
@@ -77,11 +78,14 @@ fn crash(app: &BundledApp, location: &str, acknowledged: &Acknowledged, after_an
     running.wait();
 }
 
-fn write_until_the_end(port: u16, path: &str, last: &AtomicU64, answers: &AtomicU64) {
+/// Until then, or until there is nobody to answer.
+fn write_until(is_over: &AtomicBool, port: u16, path: &str, last: &AtomicU64, answers: &AtomicU64) {
     let Ok(mut connection) = Connection::open(port) else {
         return;
     };
-    while let Ok(number) = increment(&mut connection, path) {
+    while !is_over.load(Ordering::Relaxed)
+        && let Ok(number) = increment(&mut connection, path)
+    {
         last.fetch_max(number, Ordering::Relaxed);
         answers.fetch_add(1, Ordering::Relaxed);
     }

@@ -2,20 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Place, compiled, namespace};
+use super::{compiled, everywhere, namespace};
 use crate::support::{RunningApp, TestSite};
 
 const KEY_BYTES_MAX: usize = 1 << 10;
 const VALUE_BYTES_MAX: usize = 1 << 20;
-
-/// The site is tested on each of the places.
-fn everywhere(site: &TestSite, test: impl Fn(&RunningApp)) {
-    let app = site.bundle();
-    for place in Place::all() {
-        let location = place.location();
-        test(&app.start(&["--kv", &location, "--worker-time", "60s"]));
-    }
-}
 
 /// A script at `/w` that answers with JSON.
 fn worker(body: &str) -> TestSite {

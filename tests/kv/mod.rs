@@ -14,8 +14,9 @@ mod servers;
 mod shared;
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::support::{RedisServer, TestSite, repository};
+use crate::support::{RedisServer, RunningApp, TestSite, repository};
 
 /// Where a store lives, and what of it has to live as long.
 enum Place {
@@ -45,6 +46,24 @@ impl Place {
             Self::File(folder) => folder.path().join("data.kv").display().to_string(),
             Self::Redis(server) => server.location(),
         }
+    }
+}
+
+/// The site is tested on each of the places.
+fn everywhere(site: &TestSite, test: impl Fn(&RunningApp)) {
+    let app = site.bundle();
+    for place in Place::all() {
+        let location = place.location();
+        test(&app.start(&["--kv", &location, "--worker-time", "60s"]));
+    }
+}
+
+/// Raises a flag when it is dropped, so that nobody goes on for ever where a test fails.
+struct Over<'f>(&'f AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

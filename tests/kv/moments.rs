@@ -3,24 +3,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use super::{Place, compiled, namespace};
+use super::{Over, compiled, everywhere, namespace};
 use crate::support::{Connection, RunningApp, TestSite};
 
 const CLIENTS: usize = 4;
 const READS: usize = 50;
 
-/// On each of the places.
-fn everywhere(site: &TestSite, test: impl Fn(&RunningApp)) {
-    let app = site.bundle();
-    for place in Place::all() {
-        let location = place.location();
-        test(&app.start(&["--kv", &location]));
-    }
-}
-
 fn ask(connection: &mut Connection, path: &str) -> String {
     let answer = connection.request("GET", path, &[], b"");
-    answer.assert_status(200).text()
+    assert_eq!(answer.status, 200, "{path}");
+    answer.text()
 }
 
 /// What is asked for again and again at `reader`, while `writer` writes.
@@ -38,40 +30,35 @@ fn while_written(app: &RunningApp, writer: &str, reader: &str) -> Vec<String> {
                 }
             });
         }
+        let _over = Over(&is_over);
         let mut connection = app.connect();
-        let read = (0..READS).map(|_| ask(&mut connection, reader)).collect();
-        is_over.store(true, Ordering::Relaxed);
-        read
+        (0..READS).map(|_| ask(&mut connection, reader)).collect()
     })
 }
 
 #[test]
 fn a_reader_sees_two_keys_of_one_moment() {
     let pause = "await new Promise((done) => setTimeout(done, 1));";
-    let cache =
+    let write =
         format!("Cache.set('a', query); {pause} Cache.set('b', query); return new Response('')");
-    let reading =
+    let read =
         format!("const a = Cache.get('a'); {pause} return new Response(a === Cache.get('b'))");
+    let write_many = "await kv.setMany({ a: query, b: query }); return new Response('')";
+    let read_many = "const [a, b] = await kv.getMany(['a', 'b']); return new Response(a === b)";
     let site = TestSite::new()
-        .storing("cache", "n", &cache)
-        .storing(
-            "many",
-            "n",
-            "await kv.setMany({ a: query, b: query }); return new Response('')",
-        )
-        .storing("read-cache", "n", &reading)
-        .storing(
-            "read-many",
-            "n",
-            "const [a, b] = await kv.getMany(['a', 'b']); return new Response(a === b)",
-        );
+        .storing("write", "n", &write)
+        .storing("write-many", "n", write_many)
+        .storing("read", "n", &read)
+        .storing("read-many", "n", read_many);
     everywhere(&site, |app| {
-        for writer in ["/cache", "/many"] {
-            for reader in ["/read-cache", "/read-many"] {
-                let seen = while_written(app, writer, reader);
-                let torn = seen.iter().filter(|same| *same != "true").count();
-                assert_eq!(torn, 0, "{reader} while {writer}: {}", app.log());
-            }
+        for (writer, reader) in [
+            ("/write", "/read"),
+            ("/write", "/read-many"),
+            ("/write-many", "/read-many"),
+        ] {
+            let seen = while_written(app, writer, reader);
+            let torn = seen.iter().filter(|same| *same != "true").count();
+            assert_eq!(torn, 0, "{reader} while {writer}: {}", app.log());
         }
     });
 }

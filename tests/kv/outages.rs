@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{compiled, namespace, script};
+use super::{Over, compiled, namespace, script};
 use crate::support::{RedisServer, RunningApp, TestSite, assert_discreet, wait_for};
 
 /// They need the store.
@@ -125,6 +125,7 @@ fn what_was_acknowledged_outlives_the_death_of_a_server_that_keeps_it() {
                 scope.spawn(move || counts.ask_until(app, path, is_over));
             }
         }
+        let _over = Over(&is_over);
         for deaths in 1..=3 {
             // Each of them has been answered since the last one.
             wait_for(|| {
@@ -137,7 +138,6 @@ fn what_was_acknowledged_outlives_the_death_of_a_server_that_keeps_it() {
             server.come_back();
         }
         wait_for(|| counts.iter().all(|it| it.answered() >= 40).then_some(()));
-        is_over.store(true, Ordering::Relaxed);
     });
     for (path, counts) in paths.into_iter().zip(counts) {
         let next = app.get(path).assert_status(200).text();

@@ -1,6 +1,6 @@
 //! What the TOML file allows, and what it does not.
 
-use super::{Door, LOOPBACK, allowing, allowing_origin, check_refused, each_door};
+use super::{Caller, DOORS, Door, LOOPBACK, allowing, allowing_origin, check_refused, each_door};
 use crate::support::{DnsServer, Origin, TestSite, check_refusal, respond};
 
 /// A server that says what it was asked.
@@ -24,6 +24,21 @@ fn what_is_allowed_is_called() {
         let got = caller.call("POST", &origin.url("/"), "größer".as_bytes());
         assert_eq!(got, said(&format!("POST / 127.0.0.1:{port} größer")));
     });
+}
+
+#[test]
+fn a_folder_that_is_served_calls_in_the_same_way() {
+    let origin = echo();
+    let port = origin.port();
+    let dns = DnsServer::saying(&["127.0.0.1"]);
+    let toml = allowing(&[&format!("api.example:{port}")], LOOPBACK);
+    for door in DOORS {
+        let app = door.site(&toml).serve(&[&dns.flag()]);
+        let caller = Caller { door, app };
+        let got = caller.get(&format!("http://api.example:{port}/x"));
+        assert_eq!(got, Ok((203, format!("GET /x api.example:{port} "))));
+        check_refused(&caller, "GET", &origin.url("/"), &["allowed_hosts"]);
+    }
 }
 
 #[test]

@@ -5,14 +5,14 @@
 
 mod checks;
 mod client;
-mod gate;
-mod nginx;
-mod ports;
-mod redis;
 mod dns;
+mod gate;
 mod http2;
+mod nginx;
 mod origin;
+mod ports;
 mod process;
+mod redis;
 mod tls;
 
 use std::fs;
@@ -28,13 +28,13 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 pub(crate) use checks::{assert_discreet, check_refusal, wait_for};
 pub(crate) use client::{Answer, Connection};
-pub(crate) use gate::Gate;
-pub(crate) use nginx::Nginx;
-pub(crate) use redis::RedisServer;
 pub(crate) use dns::DnsServer;
+pub(crate) use gate::Gate;
 pub(crate) use http2::post_http2;
+pub(crate) use nginx::Nginx;
 pub(crate) use origin::{Asked, Origin, begin, chunk, read_request, respond, wait_until_closed};
 pub(crate) use process::{assert_becomes_free, occupy, peak_memory};
+pub(crate) use redis::RedisServer;
 pub(crate) use tls::{Authority, secure};
 
 /// Nothing that a test waits for takes this long unless it never comes.

@@ -122,6 +122,16 @@ pub struct WorkerRecord {
     pub code: CodeRecord,
 }
 
+impl WorkerRecord {
+    /// Whether a request is run again when another one has changed what it was given. A call to
+    /// another server cannot be taken back, so without its author's leave a worker that may make one
+    /// is not.
+    pub fn may_retry(&self) -> bool {
+        let asked = self.kv.as_ref().and_then(|kv| kv.retry);
+        asked.unwrap_or(self.outbound.hosts.is_empty())
+    }
+}
+
 /// The key-value store of a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KvRecord {

@@ -100,7 +100,10 @@ fn changes(
         std::str::from_utf8(value).is_ok()
             && std::str::from_utf8(key).is_ok_and(|key| !new.contains_key(key))
     };
-    let gone = old.iter().filter(is_gone).map(|(key, _)| (key.clone(), None));
+    let gone = old
+        .iter()
+        .filter(is_gone)
+        .map(|(key, _)| (key.clone(), None));
     let mut writes: BTreeMap<_, _> = gone.collect();
     for (key, value) in new {
         let (key, value) = (Bytes::from(key), Bytes::from(value));

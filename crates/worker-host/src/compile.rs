@@ -9,7 +9,7 @@ use crate::legacy_http;
 pub use crate::script::image::EngineModuleError;
 use crate::script::snapshot;
 pub use crate::script::snapshot::{ScriptCompiler, ScriptEngineError, SnapshotError};
-use crate::worker::{WorkerKind, core_linker, link_component};
+use crate::worker::{LinkError, WorkerKind, core_linker, link_component};
 
 /// What a `.wasm` file is, told by its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +159,12 @@ pub enum CompileError {
         /// What there is instead.
         available: &'static str,
     },
+    /// It does not export what its kind is called by.
+    #[error("it does not export what wws calls: {reason:#}")]
+    Exports {
+        /// Names the export.
+        reason: wasmtime::Error,
+    },
     /// It could never receive an answer.
     #[error(
         "it imports http.send-http-request and exports no {export}, into which answers are put"
@@ -235,9 +241,12 @@ impl Compiler {
     fn compile_component(&self, kind: WorkerKind, wasm: &[u8]) -> Result<Compiled, CompileError> {
         let invalid = |reason| CompileError::Invalid { reason };
         let component = Component::from_binary(&self.engine, wasm).map_err(invalid)?;
-        link_component(&self.engine, kind, &component).map_err(|reason| CompileError::Imports {
-            reason,
-            available: COMPONENT_IMPORTS,
+        link_component(&self.engine, kind, &component).map_err(|error| match error {
+            LinkError::Imports(reason) => CompileError::Imports {
+                reason,
+                available: COMPONENT_IMPORTS,
+            },
+            LinkError::Exports(reason) => CompileError::Exports { reason },
         })?;
         // `None`: it imports components or modules, which no linker of ours offers.
         let needs = component

@@ -73,18 +73,22 @@ struct Received {
 type Flat = (u32, u32, u32, u32, u32, u32, u32, u32, u32, u32, u32);
 
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.func_wrap_async(MODULE, FUNCTION, |mut caller: Caller<'_, State>, flat: Flat| {
-        Box::new(async move {
-            let result = match read_request(&mut caller, &flat)? {
-                Ok(request) => {
-                    let client = caller.data().worker.0.settings.outbound.clone();
-                    send(client, request).await
-                }
-                Err(failure) => Err(failure),
-            };
-            write_result(&mut caller, flat.10, result).await
-        })
-    })?;
+    linker.func_wrap_async(
+        MODULE,
+        FUNCTION,
+        |mut caller: Caller<'_, State>, flat: Flat| {
+            Box::new(async move {
+                let result = match read_request(&mut caller, &flat)? {
+                    Ok(request) => {
+                        let client = caller.data().worker.0.settings.outbound.clone();
+                        send(client, request).await
+                    }
+                    Err(failure) => Err(failure),
+                };
+                write_result(&mut caller, flat.10, result).await
+            })
+        },
+    )?;
     Ok(())
 }
 
@@ -94,9 +98,7 @@ pub(crate) fn check_module(module: &wasmtime::Module) -> Result<(), CompileError
     let calls = module
         .imports()
         .any(|import| (import.module(), import.name()) == (MODULE, FUNCTION));
-    let has_realloc = REALLOC
-        .iter()
-        .any(|name| module.get_export(name).is_some());
+    let has_realloc = REALLOC.iter().any(|name| module.get_export(name).is_some());
     match calls && !has_realloc {
         true => Err(CompileError::LacksRealloc { export: REALLOC[0] }),
         false => Ok(()),
@@ -304,7 +306,9 @@ fn slice(data: &[u8], at: u32, length: u32) -> wasmtime::Result<&[u8]> {
         return Ok(&[]);
     }
     let at = at as usize;
-    let bytes = at.checked_add(length as usize).and_then(|end| data.get(at..end));
+    let bytes = at
+        .checked_add(length as usize)
+        .and_then(|end| data.get(at..end));
     bytes.ok_or_else(|| format_err!("{MODULE}.{FUNCTION}: a pointer leads out of the memory"))
 }
 
@@ -324,7 +328,10 @@ fn pairs(data: &[u8], at: u32, count: u32) -> wasmtime::Result<Vec<(String, Stri
         let [Ok(name), Ok(name_bytes), Ok(value), Ok(value_bytes)] = numbers else {
             bail!("a pair is four numbers");
         };
-        Ok((text(data, name, name_bytes)?, text(data, value, value_bytes)?))
+        Ok((
+            text(data, name, name_bytes)?,
+            text(data, value, value_bytes)?,
+        ))
     };
     list.chunks_exact(16).map(pair).collect()
 }

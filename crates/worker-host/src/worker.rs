@@ -14,11 +14,11 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::engine::{Allocation, EngineError, PoolSize, serving_engine};
-use crate::native_code::NativeCode;
-use crate::pace::{BusyThreads, Ticker};
 use crate::http::{HttpProgram, Reused};
 use crate::keyvalue;
 use crate::legacy_http;
+use crate::native_code::NativeCode;
+use crate::pace::{BusyThreads, Ticker};
 use crate::script::{Lanes, ScriptEngine, ScriptProgram};
 use crate::state::State;
 use crate::stdio::LogLine;
@@ -157,19 +157,14 @@ impl Worker {
                 let component = code
                     .into_component(&host.engine)
                     .map_err(|reason| LoadError::Incompatible { reason })?;
-                let program = link_component(&host.engine, kind, &component)
-                    .map_err(|reason| LoadError::Imports { reason })?;
+                let program = link_component(&host.engine, kind, &component)?;
                 return Ok(Self::of_component(host, program, settings));
             }
         };
         Ok(Self::new(host, program, settings))
     }
 
-    fn of_component(
-        host: &Arc<Host>,
-        program: ComponentProgram,
-        settings: WorkerSettings,
-    ) -> Self {
+    fn of_component(host: &Arc<Host>, program: ComponentProgram, settings: WorkerSettings) -> Self {
         let config = settings.vars.iter().cloned().collect();
         let reuse = settings.reuse;
         Self(Arc::new_cyclic(|this| {
@@ -248,24 +243,41 @@ pub(crate) enum ComponentProgram {
     Http(HttpProgram),
 }
 
+/// Why a component cannot be linked.
+pub(crate) enum LinkError {
+    Imports(wasmtime::Error),
+    Exports(wasmtime::Error),
+}
+
+impl From<LinkError> for LoadError {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Imports(reason) | LinkError::Exports(reason) => Self::Imports { reason },
+        }
+    }
+}
+
 /// Links a component; what it exports and imports must be there.
 pub(crate) fn link_component(
     engine: &Engine,
     kind: WorkerKind,
     component: &Component,
-) -> wasmtime::Result<ComponentProgram> {
-    let linked = component_linker(engine, kind)?.instantiate_pre(component)?;
-    Ok(match kind {
+) -> Result<ComponentProgram, LinkError> {
+    let linked = component_linker(engine, kind)
+        .and_then(|linker| linker.instantiate_pre(component))
+        .map_err(LinkError::Imports)?;
+    let program = match kind {
         WorkerKind::HttpProxy => {
-            ComponentProgram::Http(HttpProgram::Proxy(ProxyPre::new(linked)?))
+            ProxyPre::new(linked).map(|it| ComponentProgram::Http(HttpProgram::Proxy(it)))
         }
         WorkerKind::HttpService => {
-            ComponentProgram::Http(HttpProgram::Service(ServicePre::new(linked)?))
+            ServicePre::new(linked).map(|it| ComponentProgram::Http(HttpProgram::Service(it)))
         }
         WorkerKind::ComponentCommand | WorkerKind::CoreCommand => {
-            ComponentProgram::Command(CommandPre::new(linked)?)
+            CommandPre::new(linked).map(ComponentProgram::Command)
         }
-    })
+    };
+    program.map_err(LinkError::Exports)
 }
 
 /// All that a core module can import.
@@ -277,10 +289,7 @@ pub(crate) fn core_linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
 }
 
 /// All that a component can import. What is new in 0.3 is only there for those who are of it.
-fn component_linker(
-    engine: &Engine,
-    kind: WorkerKind,
-) -> wasmtime::Result<ComponentLinker<State>> {
+fn component_linker(engine: &Engine, kind: WorkerKind) -> wasmtime::Result<ComponentLinker<State>> {
     let mut linker = ComponentLinker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;

@@ -95,22 +95,21 @@ async fn send_counted(
 ) -> io::Result<()> {
     let mut left = length;
     while let Some(mut piece) = next_piece(io, body).await? {
-        left = left.checked_sub(piece.len() as u64).ok_or_else(|| {
-            io::Error::other("a body that is longer than its Content-Length")
-        })?;
+        left = left
+            .checked_sub(piece.len() as u64)
+            .ok_or_else(|| io::Error::other("a body that is longer than its Content-Length"))?;
         io.write_all_buf(&mut piece).await?;
     }
     match left {
         0 => Ok(()),
-        _ => Err(io::Error::other("a body that is shorter than its Content-Length")),
+        _ => Err(io::Error::other(
+            "a body that is shorter than its Content-Length",
+        )),
     }
 }
 
 /// The next piece that is not empty, or an error as soon as the client is gone.
-async fn next_piece(
-    io: &mut Timed<TcpStream>,
-    body: &mut WorkerBody,
-) -> io::Result<Option<Bytes>> {
+async fn next_piece(io: &mut Timed<TcpStream>, body: &mut WorkerBody) -> io::Result<Option<Bytes>> {
     loop {
         let piece = tokio::select! {
             biased;

@@ -65,7 +65,7 @@ impl Progress {
 struct FailOnDrop(Option<Arc<Progress>>);
 
 impl FailOnDrop {
-    fn is_well(mut self) {
+    fn disarm(mut self) {
         self.0 = None;
     }
 }
@@ -160,7 +160,7 @@ async fn run(
     };
     match ended {
         Ok(()) => {
-            failing.is_well();
+            failing.disarm();
             Ok(())
         }
         Err(error) => Err(store.data().explain(&error)),
