@@ -75,6 +75,45 @@ fn a_body_of_any_length_comes_back_whole() {
 }
 
 #[test]
+fn a_client_that_asks_first_is_told_to_go_on() {
+    each_version(&[], |app| {
+        let body = vec![b'x'; 200_000];
+        let head = "POST /echo HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 200000";
+        let mut connection = begin(app, head);
+        // The beginning of the answer says the same, where that is faster (RFC 9110, 10.1.1).
+        let first = connection.head().unwrap();
+        connection.send(&body).unwrap();
+        if first.status == 100 {
+            connection.head().unwrap().assert_status(200);
+        } else {
+            first.assert_status(200);
+        }
+        let mut back = Vec::new();
+        while back.len() < body.len() {
+            back.extend(connection.chunk().unwrap());
+        }
+        assert!(back == body);
+        assert_eq!(connection.chunk().unwrap(), b"");
+    });
+}
+
+#[test]
+fn an_old_client_gets_no_chunks() {
+    each_version(&[], |app| {
+        let mut connection = begin(app, "GET /big?3 HTTP/1.0");
+        let head = connection.head().unwrap();
+        assert_eq!(head.assert_status(200).field("transfer-encoding"), None);
+        let body = connection.read_to_end().unwrap();
+        assert_eq!(body.len(), 3 << 20);
+        assert!(
+            body.iter()
+                .zip((0..=255).cycle())
+                .all(|(is, want)| *is == want)
+        );
+    });
+}
+
+#[test]
 fn trailers_come_back_over_http_1_to_those_who_want_them() {
     #[track_caller]
     fn check(app: &RunningApp, te: &str, want: &str) {

@@ -1,7 +1,9 @@
 //! What the TOML file allows, and what it does not.
 
+use std::io::Write;
+
 use super::{Caller, DOORS, Door, LOOPBACK, allowing, allowing_origin, check_refused, each_door};
-use crate::support::{DnsServer, Origin, TestSite, check_refusal, respond};
+use crate::support::{DnsServer, Origin, TestSite, check_refusal, respond, wait_until_closed};
 
 /// A server that says what it was asked.
 fn echo() -> Origin {
@@ -126,6 +128,55 @@ fn an_error_of_a_component_has_a_code_that_fits() {
         assert!(private.contains("DestinationIpProhibited"), "{private}");
         let denied = code("https://a.example/");
         assert!(denied.contains("HttpRequestDenied"), "{denied}");
+    }
+}
+
+#[test]
+fn an_error_of_the_others_has_a_code_too() {
+    let origin = Origin::start(|asked, stream| match asked.target.as_str() {
+        "/loop" => respond(stream, 302, &[("location", "/loop")], b""),
+        "/long" => respond(stream, 200, &[], &[b'x'; 5000]),
+        "/no-http" => {
+            stream.write_all(b"no HTTP\r\n\r\n")?;
+            super::close()
+        }
+        _ => {
+            wait_until_closed(stream);
+            super::close()
+        }
+    });
+    let dns = DnsServer::saying(&[]);
+    let hosts = [
+        &*format!("127.0.0.1:{}", origin.port()),
+        "127.0.0.1:1",
+        "*.example",
+    ];
+    let limits = "[limits]\noutbound_time = \"1s\"\noutbound_response = \"4KiB\"\n";
+    let toml = allowing(&hosts, &format!("{LOOPBACK}{limits}"));
+    let url = |path: &str| origin.url(path);
+    let cases = [
+        ("http://127.0.0.1:2/".to_owned(), "refused", "not-allowed"),
+        ("http://nobody.example/".to_owned(), "dns", "internal-error"),
+        (
+            "http://127.0.0.1:1/".to_owned(),
+            "connect",
+            "internal-error",
+        ),
+        (url("/slow"), "timeout", "timeout"),
+        (url("/loop"), "redirect", "redirect-loop"),
+        (url("/no-http"), "protocol", "invalid-response-body"),
+        (url("/long"), "too-large", "invalid-response-body"),
+    ];
+    for (door, column) in [(Door::Script, 0), (Door::Legacy, 1)] {
+        let caller = Caller::start(door, &toml, &[&dns.flag()]);
+        for (url, of_script, of_legacy) in &cases {
+            let want = [of_script, of_legacy][column];
+            let words = caller.get(url).unwrap_err();
+            assert!(
+                words.starts_with(&format!("{want}: ")),
+                "{door:?} {url}: no {want} in {words}"
+            );
+        }
     }
 }
 

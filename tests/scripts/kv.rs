@@ -130,6 +130,10 @@ fn many_keys_are_not_copied_for_one_request() {
         return new Response(`${Cache.get('k77777')?.length}`)";
     let app = worker(body, "").bundle().start(&["--worker-time", "10m"]);
     assert_eq!(app.get("/w?fill").text(), "100");
+    // Each place of the pool is used for the first time.
+    for _ in 0..50 {
+        assert_eq!(app.get("/w").text(), "100");
+    }
     let before = super::streams::peak_bytes(&app);
     for _ in 0..20 {
         assert_eq!(app.get("/w").text(), "100");

@@ -46,6 +46,11 @@ impl Progress {
         self.failed.load(Ordering::SeqCst)
     }
 
+    /// Says that what there is of the answer is all that will ever be, and not all of it.
+    pub(super) fn fail(&self) {
+        self.failed.store(true, Ordering::SeqCst);
+    }
+
     /// From now on a failure is only logged; whether it is too late for that.
     pub(super) fn answer_and_see_failure(&self) -> bool {
         self.answered.store(true, Ordering::SeqCst);
@@ -73,7 +78,7 @@ impl FailOnDrop {
 impl Drop for FailOnDrop {
     fn drop(&mut self) {
         if let Some(progress) = &self.0 {
-            progress.failed.store(true, Ordering::SeqCst);
+            progress.fail();
         }
     }
 }

@@ -44,19 +44,20 @@ impl WasiHttpHooks for Outgoing {
         let (caller, log) = (self.caller.clone(), self.log.clone());
         Box::new(async move {
             let request = request.map(outgoing_body);
+            // The codes that the guest gets have no room for words.
+            let failed = move |error: CallError| {
+                log.error(&format!("a call failed: {}", with_sources(&error)));
+                error_code(error)
+            };
             match caller.send(request, call_options(options)).await {
                 Ok(answer) => {
-                    let body = |body: outbound::ResponseBody| body.map_err(error_code);
-                    let response = answer.response.map(|it| body(it).boxed_unsync());
+                    let response = answer.response;
+                    let response = response.map(|body| body.map_err(failed).boxed_unsync());
                     // There is no other work to be done for the connection.
                     let io: Io = Box::new(async { Ok(()) });
                     Ok((response, io))
                 }
-                Err(error) => {
-                    // The code that the guest gets has no room for words.
-                    log.error(&format!("a call failed: {}", with_sources(&error)));
-                    Err(error_code(error))
-                }
+                Err(error) => Err(failed(error)),
             }
         })
     }

@@ -3,7 +3,8 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -39,15 +40,57 @@ struct Instances {
     linked: ServicePre<State>,
 }
 
+/// How long an instance may work on that has a request which nobody waits for any more, when all
+/// others have their answers: the guest cannot be told.
+const GIVEN_UP: Duration = Duration::from_millis(50);
+
 /// Ends an instance.
 struct Expiration {
     time: Duration,
     timer: Pin<Box<Sleep>>,
+    requests: Arc<Requests>,
+}
+
+/// The requests of one instance.
+#[derive(Default)]
+struct Requests {
+    /// Of those that somebody waits for, or whose answer is still read.
+    open: Mutex<Vec<Weak<Progress>>>,
+    /// Whether there was one that nobody waits for any more.
+    given_up: AtomicBool,
+    /// Whether that is why the instance ends.
+    ended: AtomicBool,
+}
+
+impl Requests {
+    fn begin(&self, progress: Weak<Progress>) {
+        let mut open = self.open();
+        open.retain(|progress| progress.strong_count() > 0);
+        open.push(progress);
+    }
+
+    /// Says to all that are open that no more will come.
+    fn fail(&self) {
+        for progress in self.open().iter().filter_map(Weak::upgrade) {
+            progress.fail();
+        }
+    }
+
+    fn has_open(&self) -> bool {
+        self.open()
+            .iter()
+            .any(|progress| progress.strong_count() > 0)
+    }
+
+    fn open(&self) -> MutexGuard<'_, Vec<Weak<Progress>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What one instance holds, and how much it may do.
 struct Lane {
     worker: Worker,
+    requests: Arc<Requests>,
     _held: (OwnedSemaphorePermit, Ticking),
 }
 
@@ -56,6 +99,7 @@ struct Waiting {
     deadline: tokio::time::Instant,
     /// Ready when nobody waits any more.
     gone: oneshot::Receiver<Infallible>,
+    progress: Weak<Progress>,
 }
 
 impl Reused {
@@ -74,7 +118,12 @@ impl Reused {
         let request = into_http(request)?;
         let (here, gone) = oneshot::channel();
         let handler = self.0.clone();
-        let waiting = Waiting { deadline, gone };
+        let progress = Arc::<Progress>::default();
+        let waiting = Waiting {
+            deadline,
+            gone,
+            progress: Arc::downgrade(&progress),
+        };
         let handle = async move {
             let _turn = turn;
             handler.handle(waiting, request).await
@@ -95,7 +144,6 @@ impl Reused {
                 message: one_line(&format!("{error:#}")),
             })?,
         };
-        let progress = Arc::<Progress>::default();
         finish(head, Some(Guest::Shared { _here: here }), progress)
     }
 }
@@ -118,6 +166,7 @@ impl HandlerState for Instances {
         let mut store = State::store(&worker, Stdio::Log);
         let service = self.linked.instantiate_async(&mut store).await?;
         let time = worker.0.settings.limits.time.0;
+        let requests = Arc::<Requests>::default();
         Ok(Instance {
             store,
             proxy: Proxy::P3(service),
@@ -125,9 +174,11 @@ impl HandlerState for Instances {
             expiration: Expiration {
                 time,
                 timer: Box::pin(sleep_until(tokio::time::Instant::now() + time)),
+                requests: Arc::clone(&requests),
             },
             state: Lane {
                 worker,
+                requests,
                 _held: held,
             },
         })
@@ -143,13 +194,26 @@ impl WorkerExpiration for Expiration {
     ) -> Poll<()> {
         let left = match status {
             WorkerStatus::Idle => IDLE,
+            // The guest is busy, or has not noticed yet, that nobody waits.
+            WorkerStatus::Requests if !self.requests.has_open() => Duration::ZERO,
+            WorkerStatus::PostReturn if self.requests.given_up.load(Ordering::SeqCst) => GIVEN_UP,
             WorkerStatus::Requests | WorkerStatus::PostReturn => self.time,
         };
         let due = tokio::time::Instant::from_std(since + left);
         if self.timer.deadline() != due {
             self.timer.as_mut().reset(due);
         }
-        self.timer.as_mut().poll(context)
+        std::task::ready!(self.timer.as_mut().poll(context));
+        if status != WorkerStatus::Idle && left < self.time {
+            if self.requests.has_open() {
+                // Others read their answers to the end.
+                let again = tokio::time::Instant::now() + GIVEN_UP;
+                self.timer.as_mut().reset(again);
+                return self.timer.as_mut().poll(context);
+            }
+            self.requests.ended.store(true, Ordering::SeqCst);
+        }
+        Poll::Ready(())
     }
 }
 
@@ -171,16 +235,24 @@ impl WorkerState for Lane {
         waiting: Waiting,
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        self.requests.begin(waiting.progress);
+        let requests = Arc::clone(&self.requests);
         Box::pin(async move {
             tokio::select! {
                 _ = waiting.gone => {}
                 () = sleep_until(waiting.deadline) => {}
             }
+            requests.given_up.store(true, Ordering::SeqCst);
         })
     }
 
     fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {
         if let Err(error) = result {
+            // Before the ends of their streams are gone with the store.
+            self.requests.fail();
+            if self.requests.ended.load(Ordering::SeqCst) {
+                return;
+            }
             let why = store.data().explain(&error);
             let line = format!("an instance that was reused ended: {why}");
             (self.worker.0.settings.log)(LogLevel::Error, &line);

@@ -29,6 +29,11 @@ impl Signals {
         lock(&self.events).push((event, id));
     }
 
+    /// Whether something came since the last time.
+    pub(crate) fn are_there(&self) -> bool {
+        !lock(&self.events).is_empty()
+    }
+
     /// All that came since the last time.
     pub(crate) fn take(&self) -> Vec<(Event, u32)> {
         std::mem::take(&mut *lock(&self.events))
@@ -140,13 +145,11 @@ impl BodyStream {
             return Poll::Pending;
         };
         queue.bytes -= piece.len();
-        let was_full = queue.is_full && queue.bytes <= WAITING_BYTES_MAX / 2;
-        if was_full {
-            queue.is_full = false;
-        }
-        drop(queue);
-        if was_full {
+        if queue.is_full && queue.bytes <= WAITING_BYTES_MAX / 2 {
+            // First the signal: who finds room here must find that too, or would think that the
+            // script waits for nothing.
             self.0.signals.raise(Event::Drained, self.0.id);
+            queue.is_full = false;
         }
         Poll::Ready(Some(Ok(piece)))
     }
@@ -155,14 +158,13 @@ impl BodyStream {
 impl Drop for BodyStream {
     fn drop(&mut self) {
         let mut queue = lock(&self.0.queue);
+        if !(queue.ended || queue.aborted) {
+            // First, as above.
+            self.0.signals.raise(Event::Cancelled, self.0.id);
+        }
         queue.reader_gone = true;
         queue.pieces.clear();
         queue.bytes = 0;
-        let is_over = queue.ended || queue.aborted;
-        drop(queue);
-        if !is_over {
-            self.0.signals.raise(Event::Cancelled, self.0.id);
-        }
     }
 }
 

@@ -79,10 +79,12 @@ impl Session {
                 .as_ref()
                 .is_some_and(|sender| sender.is_full())
         };
+        // The signals last: a reader raises one before it takes away what is looked at here.
         self.inbox.is_none()
             && self.wake.is_none()
             && !instance.store.data().operations.is_waiting()
             && !instance.store.data().requests.iter().any(waits_for_reader)
+            && !self.signals.are_there()
     }
 
     fn give_up(&mut self, instance: &mut Instance) -> Step {
