@@ -23,7 +23,6 @@ mod memory_files;
 mod refusal;
 pub mod serve;
 pub mod settings;
-mod store_location;
 mod surroundings;
 mod timed_io;
 mod worker_call;

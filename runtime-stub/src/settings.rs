@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use kv::Location;
+use kv::{Location, LocationError};
 use limits::{ByteSize, LimitOverrides, TimeSpan};
 
 use crate::app::{AppOptions, parse_prefix};
-use crate::store_location::StoreLocation;
 
 /// The port that is listened on if none is given.
 const PORT_DEFAULT: u16 = 8080;
@@ -61,8 +60,15 @@ pub struct ServeArgs {
     #[arg(long, env = "WWS_WORKER_KV_SNAPSHOT", value_parser = limits::parse_kv_snapshot, value_name = "SIZE", help_heading = "Limits of every worker")]
     worker_kv_snapshot: Option<ByteSize>,
     /// Where the key-value store lives: memory, a file, redis://HOST:PORT/DB or rediss://…; user and password of a server also from WWS_KV_USER and WWS_KV_PASSWORD
-    #[arg(long, env = "WWS_KV", hide_env_values = true, value_parser = StoreLocation, value_name = "LOCATION", default_value = "memory", help_heading = "Data and calls")]
-    kv: Location,
+    #[arg(
+        long,
+        env = "WWS_KV",
+        hide_env_values = true,
+        value_name = "LOCATION",
+        default_value = "memory",
+        help_heading = "Data and calls"
+    )]
+    kv: Unshown,
     /// Start even if the server of the store cannot be reached yet
     #[arg(long, env = "WWS_KV_OPTIONAL", value_parser = BoolishValueParser::new(), help_heading = "Data and calls")]
     kv_optional: bool,
@@ -92,6 +98,22 @@ pub struct ServeArgs {
     /// How many connections may be open at once
     #[arg(long, env = "WWS_MAX_CONNECTIONS", value_parser = clap::value_parser!(u32).range(1..=1_000_000), default_value = "10000", value_name = "NUMBER", help_heading = "Limits of connections")]
     max_connections: u32,
+}
+
+/// A value that may hold a password.
+#[derive(Clone)]
+struct Unshown(String);
+
+impl From<&str> for Unshown {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl std::fmt::Debug for Unshown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
 }
 
 /// Everything that was decided before the server starts.
@@ -177,9 +199,12 @@ pub struct ConnectionLimits {
     pub connections_max: usize,
 }
 
-/// Why the environment could not be used.
+/// Why flags and environment could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
+    /// `--kv` or `WWS_KV`. Not one of clap's errors, which repeat the value: it may hold a password.
+    #[error("--kv (WWS_KV): {0}")]
+    Store(#[from] LocationError),
     /// `WWS_PORT` or `PORT`.
     #[error("the environment variable {variable} is {value:?}; a port is a number from 0 to 65535")]
     Port {
@@ -196,6 +221,11 @@ impl ServeArgs {
         self,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Settings, SettingsError> {
+        let location = match self.kv.0.as_str() {
+            // Set to nothing, as other variables are.
+            "" => Location::Memory,
+            text => Location::parse(text)?,
+        };
         // Not flags: every process of the machine can read those.
         let credential = |name| environment(name).filter(|value| !value.is_empty());
         let named = |names: [&'static str; 2]| {
@@ -240,7 +270,7 @@ impl ServeArgs {
                     kv_snapshot: self.worker_kv_snapshot,
                 },
                 store: StoreOptions {
-                    location: self.kv,
+                    location,
                     optional: self.kv_optional,
                     user: credential("WWS_KV_USER"),
                     password: credential("WWS_KV_PASSWORD"),
@@ -323,10 +353,12 @@ mod tests {
         let environment = [("WWS_KV_PASSWORD", "secret")];
         let settings = settle(&["--kv", "redis://u:secret@h"], &environment).unwrap();
         assert!(!format!("{settings:?}").contains("secret"));
-        let error = Command::try_parse_from(["app", "--kv", "redis://:secret@h/first"]);
-        let text = error.map(|_| ()).unwrap_err().to_string();
+        let bad = ["--kv", "redis://:secret@h/first"];
+        let text = settle(&bad, &environment).unwrap_err().to_string();
         assert!(!text.contains("secret"), "{text}");
-        assert!(text.contains("--kv <LOCATION>") && text.contains("redis://host:port/0"));
+        assert!(text.contains("--kv") && text.contains("redis://host:port/0"));
+        let arguments = Command::parse_from(["app", "--kv", "redis://:secret@h"]);
+        assert!(!format!("{:?}", arguments.serve).contains("secret"));
     }
 
     #[test]

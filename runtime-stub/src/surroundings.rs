@@ -46,12 +46,13 @@ impl Surroundings {
         store: &StoreOptions,
         outbound: &OutboundOptions,
     ) -> Result<Self, SurroundingsError> {
+        let extra_roots = match &outbound.ca_file {
+            Some(path) => certificates(path)?,
+            None => Vec::new(),
+        };
         let client = Client::new(ClientOptions {
             dns_server: outbound.dns_server,
-            extra_roots: match &outbound.ca_file {
-                Some(path) => certificates(path)?,
-                None => Vec::new(),
-            },
+            extra_roots: extra_roots.clone(),
         });
         let is_used = meta.workers.iter().any(|worker| worker.kv.is_some());
         if !is_used {
@@ -64,7 +65,7 @@ impl Surroundings {
                 store: None,
             });
         }
-        let store = open_store(store, client.clone()).await?;
+        let store = open_store(store, client.clone(), extra_roots).await?;
         Ok(Self {
             client,
             store: Some(store),
@@ -93,7 +94,11 @@ impl Surroundings {
     }
 }
 
-async fn open_store(options: &StoreOptions, client: Client) -> Result<Store, OpenError> {
+async fn open_store(
+    options: &StoreOptions,
+    client: Client,
+    extra_roots: Vec<Vec<u8>>,
+) -> Result<Store, OpenError> {
     let location = match &options.location {
         Location::Redis(redis) => Location::Redis(
             redis
@@ -111,7 +116,7 @@ async fn open_store(options: &StoreOptions, client: Client) -> Result<Store, Ope
     };
     let open = OpenOptions {
         resolve: Some(Arc::new(resolve)),
-        ..OpenOptions::default()
+        extra_roots: extra_roots.into_iter().map(Into::into).collect(),
     };
     if !options.optional {
         return Store::open_with(&location, open).await;

@@ -24,8 +24,7 @@ fn an_unknown_kind_of_store_is_refused_before_anything_else() {
     let ended = RunningApp::try_start(command)
         .map(|_| "it listens")
         .unwrap_err();
-    // As all wrong usage.
-    assert_eq!(ended.status.code(), Some(2), "{}", ended.log);
+    assert_eq!(ended.status.code(), Some(1), "{}", ended.log);
     assert!(
         ended.log.contains("unknown kind of store `mysql://`"),
         "{}",

@@ -156,7 +156,10 @@ pub enum KvError {
         what: String,
     },
     /// A snapshot above what was allowed.
-    #[error("the namespace holds more than {limit} bytes")]
+    #[error(
+        "the namespace holds more than {limit} bytes, the limit `kv_snapshot` of what a worker is \
+         given of it; a script or a component reads single keys"
+    )]
     SnapshotTooLarge {
         /// What was allowed.
         limit: u64,

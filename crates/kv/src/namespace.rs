@@ -196,11 +196,24 @@ impl Namespace {
             .try_for_each(|key| check_key(key))?;
         check_count(transaction.reads.len() + transaction.writes.len())?;
         check_bytes(transaction.bytes())?;
+        if transaction.snapshot.is_none() && transaction.writes.is_empty() {
+            // One look is enough, and does not wait for those who write.
+            return self.still_so(&transaction.reads).await;
+        }
         let outcome = self.change(Change::Commit(transaction.clone())).await?;
         Ok(if outcome.applied {
             Commit::Done
         } else {
             Commit::Conflict
+        })
+    }
+
+    async fn still_so(&self, reads: &BTreeMap<Bytes, Option<Bytes>>) -> Result<Commit, KvError> {
+        let keys: Vec<Bytes> = reads.keys().cloned().collect();
+        let found = self.get_many(&keys).await?;
+        Ok(match found.iter().eq(reads.values()) {
+            true => Commit::Done,
+            false => Commit::Conflict,
         })
     }
 
