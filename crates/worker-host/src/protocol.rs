@@ -461,7 +461,7 @@ mod tests {
 
     #[test]
     fn nothing_of_a_request_is_lost() {
-        let json = encode_request(&request(
+        let request = request(
             &[
                 ("x-a", b"1"),
                 ("x-b", "ä".as_bytes()),
@@ -469,13 +469,18 @@ mod tests {
                 ("x-c", b"\xe4"),
             ],
             b"\xff\x00",
-        ));
+        );
+        let kv = [(&b"n"[..], &b"7"[..]), (b"\xff", b"1"), (b"m", b"\xff")];
+        let kv = kv.map(|(key, value)| (Bytes::from_static(key), Bytes::from_static(value)));
+        let json = encode_request(&request, &kv.into());
         let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
         assert_eq!(value["headers"]["x-a"], serde_json::json!(["1", "2"]));
         assert_eq!(value["headers"]["x-b"], "ä");
         assert_eq!(value["headers"]["x-c"], "ä");
         assert_eq!(value["body"], "/wA=");
         assert_eq!(value["base64"], true);
+        // What is no text cannot be said in JSON, and is not shown.
+        assert_eq!(value["kv"], serde_json::json!({"n": "7"}));
     }
 
     #[test]
