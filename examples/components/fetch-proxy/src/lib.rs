@@ -17,7 +17,11 @@ async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
         .uri(format!("{upstream}{target}"))
         .body(request.into_body())?;
     Ok(match Client::new().send(call).await {
-        Ok(response) => response,
+        Ok(mut response) => {
+            // Said again by whoever sends the body on.
+            response.headers_mut().remove("content-length");
+            response
+        }
         Err(error) => failed(&error),
     })
 }
