@@ -331,7 +331,6 @@ fn component_rust_is_served_as_its_readme_says() {
 #[test]
 fn fetch_proxy_is_served_as_its_readme_says() {
     let upstream = example("static-site").serve(&[]);
-    let origin = format!("http://localhost:{}", upstream.port());
     // The port of the example is fixed, and a test has none of those.
     let mut proxy = example("fetch-proxy");
     for name in ["[...path].toml", "component/[...path].toml"] {
@@ -344,12 +343,8 @@ fn fetch_proxy_is_served_as_its_readme_says() {
         for path in ["/about", "/component/about"] {
             assert_eq!(app.get(path).assert_status(200).body, about, "{path}");
         }
-        for path in ["/", "/component/"] {
-            let refused = app.get(&format!("{path}?to=https://example.com/"));
-            let text = refused.assert_status(502).text();
-            assert!(!text.contains(&origin), "{text}");
-        }
-        let script = app.get("/?to=https://example.com/").text();
+        let script = app.get("/?to=https://example.com/");
+        let script = script.assert_status(502).text();
         assert!(
             script.contains("example.com") && script.contains("allowed_hosts"),
             "{script}"

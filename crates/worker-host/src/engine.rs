@@ -13,7 +13,7 @@ use crate::native_code::InPlace;
 pub const WASMTIME_VERSION: &str = "48.0.8";
 
 /// Counted up with every change of a setting that shapes machine code.
-pub const SETTINGS_VERSION: u32 = 1;
+pub const SETTINGS_VERSION: u32 = 2;
 
 /// The machine that code is made for.
 pub const TARGET: &str = "x86_64-unknown-linux-gnu";
