@@ -44,20 +44,17 @@ fn a_reader_sees_two_keys_of_one_moment() {
     let read =
         format!("const a = Cache.get('a'); {pause} return new Response(a === Cache.get('b'))");
     let write_many = "await kv.setMany({ a: query, b: query }); return new Response('')";
-    let read_at_once = "const a = Cache.get('a'); return new Response(a === Cache.get('b'))";
     let read_many = "const [a, b] = await kv.getMany(['a', 'b']); return new Response(a === b)";
     let site = TestSite::new()
         .storing("write", "n", &write)
         .storing("write-many", "n", write_many)
         .storing("read", "n", &read)
-        .storing("read-at-once", "n", read_at_once)
         .storing("read-many", "n", read_many);
     everywhere(&site, |app| {
         for (writer, reader) in [
             ("/write", "/read"),
             ("/write", "/read-many"),
             ("/write-many", "/read-many"),
-            ("/write-many", "/read-at-once"),
         ] {
             let seen = while_written(app, writer, reader);
             let torn = seen.iter().filter(|same| *same != "true").count();

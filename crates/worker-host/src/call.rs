@@ -118,17 +118,19 @@ impl Worker {
                 Some(lanes) => self.call_lane(lanes, request, deadline, own).await,
                 None => {
                     let permits = (own, self.turn(&self.0.host.places, deadline).await?);
-                    whole(script::answer_fresh(self, request, deadline, permits).await)
+                    // In a box: an idle connection keeps the room that this would take.
+                    let answer = Box::pin(script::answer_fresh(self, request, deadline, permits));
+                    whole(answer.await)
                 }
             },
             Program::Core(_) | Program::Component(_) => {
                 let permits = (own, self.turn(&self.0.host.places, deadline).await?);
-                command::answer(self, request, deadline, permits).await
+                Box::pin(command::answer(self, request, deadline, permits)).await
             }
             Program::Http(program, reused) => {
                 let request = request.map_body(http::whole_body);
-                self.call_http(program, reused.as_ref(), request, deadline, own)
-                    .await
+                let answer = self.call_http(program, reused.as_ref(), request, deadline, own);
+                Box::pin(answer).await
             }
         }
     }

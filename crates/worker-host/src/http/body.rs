@@ -42,6 +42,9 @@ pub(super) fn incoming_error(error: RequestBodyError) -> Error {
     }
 }
 
+/// The most that is collected of a body before its head goes out.
+const COLLECTED_BYTES_MAX: usize = 64 << 10;
+
 /// Who makes a body.
 pub(super) enum Guest {
     /// An instance of its own.
@@ -97,7 +100,14 @@ impl ComponentBody {
         loop {
             match self.poll_rest(&mut context) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(piece) => pieces.push(piece),
+                    Ok(piece) => {
+                        pieces.push(piece);
+                        if pieces.bytes() >= COLLECTED_BYTES_MAX {
+                            // A guest that is fast enough could go on for ever.
+                            self.first = pieces.into_bytes();
+                            return Ok(Collected::Part(self));
+                        }
+                    }
                     Err(trailers) => {
                         self.first = pieces.into_bytes();
                         self.rest = Mutex::new(trailers_alone(trailers));
@@ -165,6 +175,10 @@ impl Pieces {
             self.more.extend_from_slice(&first);
         }
         self.more.extend_from_slice(&piece);
+    }
+
+    fn bytes(&self) -> usize {
+        self.only.as_ref().map_or(self.more.len(), Bytes::len)
     }
 
     fn into_bytes(self) -> Option<Bytes> {
