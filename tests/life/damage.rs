@@ -156,7 +156,7 @@ fn a_bit_flipped_in_any_region_is_noticed() {
         };
         refuses(start, "there is no bundle here");
         refuses(start + 7, "there is no bundle here");
-        refuses(start + 8, "the bundle has format version 10");
+        refuses(start + 8, "the bundle has format version 11");
         for at in [12, 16, 23, 24, 39] {
             refuses(start + at, "the header of the bundle is damaged");
         }
@@ -440,8 +440,8 @@ fn another_format_version_and_a_bare_stub_are_refused_in_words() {
     let version_at = anatomy.bundle.start + 8;
     check(
         version_at,
-        &3u32.to_le_bytes(),
-        "the bundle has format version 3, this program reads",
+        &2u32.to_le_bytes(),
+        "the bundle has format version 2, this program reads",
     );
     check(
         version_at,
