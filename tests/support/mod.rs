@@ -42,13 +42,19 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The `wws` that is tested.
 pub(crate) fn wws() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wws"));
-    // The settings of whoever runs the tests are not those of the tests.
-    for name in ["HOST", "PORT", "WWS_HOST", "WWS_PORT", "SOURCE_DATE_EPOCH"] {
-        command.env_remove(name);
-    }
+    let mut command = without_settings(Command::new(env!("CARGO_BIN_EXE_wws")));
     // Compiled workers are kept from one test to the next, but not among those of the user.
     command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
+    command
+}
+
+/// The settings of whoever runs the tests are not those of the tests.
+fn without_settings(mut command: Command) -> Command {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    let ours = names.filter(|name| name.to_string_lossy().starts_with("WWS_"));
+    for name in ours.chain(["HOST", "PORT", "SOURCE_DATE_EPOCH"].map(Into::into)) {
+        command.env_remove(name);
+    }
     command
 }
 
@@ -68,11 +74,7 @@ pub(crate) fn skipped(what: &str) {
 /// `unshare` with options, as root in there; `None` where the machine does not allow it.
 pub(crate) fn unshare(options: &[&str]) -> Option<Command> {
     let command = || {
-        let mut command = Command::new("unshare");
-        // The settings of whoever runs the tests are not those of the tests.
-        for name in ["HOST", "PORT", "WWS_HOST", "WWS_PORT", "SOURCE_DATE_EPOCH"] {
-            command.env_remove(name);
-        }
+        let mut command = without_settings(Command::new("unshare"));
         command.args(options);
         if !rustix::process::geteuid().is_root() {
             command.arg("--map-root-user");
@@ -240,10 +242,7 @@ impl BundledApp {
 
     /// A command that runs it on a free port.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.path());
-        for name in ["HOST", "PORT", "WWS_HOST", "WWS_PORT"] {
-            command.env_remove(name);
-        }
+        let mut command = without_settings(Command::new(self.path()));
         command.args(["--port", "0"]).args(arguments);
         command
     }

@@ -9,8 +9,8 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
 use crate::command;
+use crate::exchange::{BadResponse, WorkerBody, WorkerRequest, WorkerResponse};
 use crate::http::{self, HttpProgram, RequestBody, Reused};
-use crate::protocol::{BadResponse, WorkerBody, WorkerRequest, WorkerResponse};
 use crate::script::{self, Job, Lanes};
 use crate::worker::{Loaded, Program, Worker};
 
@@ -105,7 +105,7 @@ impl Worker {
     ///
     /// Waits for a free place, as long as its limit of time allows. The guest is stopped after that
     /// time or when this future is dropped; the worker stays usable in any case. Costs one
-    /// instantiation.
+    /// instantiation, and one more each time that it is run again after a conflict.
     ///
     /// # Errors
     ///

@@ -11,7 +11,8 @@ use wasmtime::Store;
 use wasmtime_wasi::I32Exit;
 
 use crate::call::CallError;
-use crate::protocol::{Output, WorkerRequest, WorkerResponse, encode_request, parse_output};
+use crate::exchange::{WorkerRequest, WorkerResponse};
+use crate::protocol::{Output, encode_request, parse_output};
 use crate::state::{State, Stdio};
 use crate::stdio::Answer;
 use crate::transact::Runs;

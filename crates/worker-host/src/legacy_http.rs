@@ -24,7 +24,7 @@ use wasmtime::{Caller, Extern, Linker, Memory, bail, format_err};
 
 #[cfg(feature = "compile")]
 use crate::compile::CompileError;
-use crate::protocol::FIELDS_MAX;
+use crate::exchange::FIELDS_MAX;
 use crate::state::State;
 
 const MODULE: &str = "http";

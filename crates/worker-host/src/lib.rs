@@ -12,6 +12,7 @@ mod command;
 #[cfg(feature = "compile")]
 pub mod compile;
 mod engine;
+mod exchange;
 mod http;
 mod keyvalue;
 mod legacy_http;
@@ -29,9 +30,10 @@ pub use call::CallError;
 pub use engine::{
     Allocation, Cpu, EngineError, PoolSize, SETTINGS_VERSION, TARGET, WASMTIME_VERSION,
 };
+pub use exchange::{BadResponse, WorkerBody, WorkerRequest, WorkerResponse};
 pub use http::{ComponentBody, RequestBody, RequestBodyError};
 pub use native_code::{NativeCode, leak_pages};
-pub use protocol::{BadResponse, WorkerBody, WorkerRequest, WorkerResponse, parse_response};
+pub use protocol::parse_response;
 pub use script::{BodyAborted, BodyStream, ScriptEngine, parse_script_answer};
 pub use stdio::{LogLevel, LogLine};
 pub use worker::{Host, KvSettings, LoadError, Worker, WorkerKind, WorkerSettings};

@@ -11,7 +11,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use tokio::sync::oneshot;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::call::Progress;
+use super::progress::Progress;
 use crate::call::CallError;
 use crate::pace::Running;
 use crate::script::BodyAborted;

@@ -2,7 +2,6 @@
 
 use std::future::{pending, poll_fn};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
@@ -20,68 +19,17 @@ use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
 use super::HttpProgram;
 use super::body::{Collected, ComponentBody, Guest, RequestBody, incoming_error};
+use super::progress::{FailOnDrop, Progress};
 use crate::call::CallError;
+use crate::exchange::{BadResponse, WorkerBody, WorkerRequest, WorkerResponse, check_status};
 use crate::pace::Started;
-use crate::protocol::{
-    BadResponse, ParamsOut, WorkerBody, WorkerRequest, WorkerResponse, check_status,
-};
+use crate::protocol::ParamsOut;
 use crate::script::BodyAborted;
 use crate::state::{State, Stdio};
-use crate::stdio::LogLevel;
 use crate::worker::Worker;
 
 /// What a component reads the parameters of its route from, as JSON. That of a client is dropped.
 static PARAMS: HeaderName = HeaderName::from_static("x-wws-params");
-
-/// How far a guest has come, for those who have a part of its answer.
-#[derive(Debug, Default)]
-pub(super) struct Progress {
-    failed: AtomicBool,
-    answered: AtomicBool,
-}
-
-impl Progress {
-    /// Whether the guest ended otherwise than it should. Known before its ends of streams are gone.
-    pub(super) fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::SeqCst)
-    }
-
-    /// Says that what there is of the answer is all that will ever be, and not all of it.
-    pub(super) fn fail(&self) {
-        self.failed.store(true, Ordering::SeqCst);
-    }
-
-    /// From now on a failure is only logged; whether it is too late for that.
-    pub(super) fn answer_and_see_failure(&self) -> bool {
-        self.answered.store(true, Ordering::SeqCst);
-        self.has_failed()
-    }
-
-    /// Logs a failure that no answer tells of any more.
-    pub(super) fn log_if_answered(&self, worker: &Worker, error: &CallError) {
-        if self.answered.load(Ordering::SeqCst) {
-            let line = format!("after the beginning of its answer {error}");
-            (worker.0.settings.log)(LogLevel::Error, &line);
-        }
-    }
-}
-
-/// Says that a guest has failed, unless it is told otherwise. Lives shorter than the store.
-struct FailOnDrop(Option<Arc<Progress>>);
-
-impl FailOnDrop {
-    fn disarm(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for FailOnDrop {
-    fn drop(&mut self) {
-        if let Some(progress) = &self.0 {
-            progress.fail();
-        }
-    }
-}
 
 /// What a guest answers with: a head and the beginning of a body, or an error in its words.
 pub(super) type Head = Result<http::Response<WasiBody>, String>;
@@ -158,7 +106,7 @@ async fn run(
     progress: &Arc<Progress>,
 ) -> Result<(), CallError> {
     let mut store = State::store(worker, Stdio::Log);
-    let failing = FailOnDrop(Some(Arc::clone(progress)));
+    let failing = FailOnDrop::new(progress);
     let ended = match program {
         HttpProgram::Proxy(linked) => run_proxy(linked, &mut store, request, reply).await,
         HttpProgram::Service(linked) => run_service(linked, &mut store, request, reply).await,

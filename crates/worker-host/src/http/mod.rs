@@ -3,6 +3,7 @@
 mod body;
 mod call;
 mod outgoing;
+mod progress;
 mod reuse;
 
 pub use body::{ComponentBody, RequestBody, RequestBodyError};

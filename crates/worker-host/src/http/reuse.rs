@@ -20,10 +20,11 @@ use wasmtime_wasi_http::handler::{
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use super::body::{Guest, RequestBody};
-use super::call::{Progress, finish, into_http, service_head};
+use super::call::{finish, into_http, service_head};
+use super::progress::Progress;
 use crate::call::{CallError, one_line};
+use crate::exchange::{WorkerRequest, WorkerResponse};
 use crate::pace::Ticking;
-use crate::protocol::{WorkerRequest, WorkerResponse};
 use crate::state::{State, Stdio};
 use crate::stdio::LogLevel;
 use crate::worker::{Loaded, Worker};

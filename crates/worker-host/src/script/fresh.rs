@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::session::{Job, Session};
 use crate::call::CallError;
-use crate::protocol::{WorkerRequest, WorkerResponse};
+use crate::exchange::{WorkerRequest, WorkerResponse};
 use crate::worker::Worker;
 
 /// Runs a request in an instance of its own.

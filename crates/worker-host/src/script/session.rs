@@ -22,7 +22,7 @@ use super::lanes::InLane;
 use super::operations::Settled;
 use super::state::{OpenRequest, Reply};
 use crate::call::{CallError, one_line};
-use crate::protocol::{WorkerRequest, WorkerResponse};
+use crate::exchange::{WorkerRequest, WorkerResponse};
 use crate::stdio::LogLevel;
 use crate::transact::Runs;
 use crate::worker::{Program, Worker};

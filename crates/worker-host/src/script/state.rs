@@ -17,8 +17,8 @@ use super::body::{BodySender, Signals, body_stream};
 use super::cache::CacheRun;
 use super::operations::Operations;
 use crate::call::CallError;
+use crate::exchange::{BadResponse, FIELDS_MAX, WorkerBody, WorkerResponse};
 use crate::meter::MemoryMeter;
-use crate::protocol::{BadResponse, FIELDS_MAX, WorkerBody, WorkerResponse};
 use crate::stdio::{Log, LogLine};
 use crate::worker::Worker;
 

@@ -24,8 +24,8 @@ use super::state::OpenRequest;
 use super::{ScriptEngine, ScriptProgram};
 use crate::compile::{Compiled, Compiler};
 use crate::engine::Cpu;
+use crate::exchange::{WorkerBody, WorkerRequest, WorkerResponse};
 use crate::native_code::module_of_compiled;
-use crate::protocol::{WorkerBody, WorkerRequest, WorkerResponse};
 use crate::worker::{Host, Program, Worker, WorkerSettings};
 use crate::{CallError, PoolSize};
 

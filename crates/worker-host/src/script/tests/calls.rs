@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::{a_request, block_on, body_of, script};
 use crate::CallError;
-use crate::protocol::{WorkerBody, WorkerRequest, WorkerResponse};
+use crate::exchange::{WorkerBody, WorkerRequest, WorkerResponse};
 use crate::worker::{Program, Worker};
 
 /// "hello", as gzip.
