@@ -98,13 +98,13 @@ fn a_server_that_hangs_is_waited_for_once() {
     };
     let app = site().bundle().start(&["--kv", &server.location()]);
     assert_all_served(&app);
-    server.signal("STOP");
+    server.hang();
     let begin = Instant::now();
     app.get("/kv").assert_status(503);
     let took = begin.elapsed();
     assert!(took < 2 * RESPONSE_TIMEOUT, "it took {took:?}");
     assert_refused_quickly(&app);
-    server.signal("CONT");
+    server.go_on();
     assert_all_served(&app);
 }
 

@@ -79,7 +79,7 @@ async fn a_server_that_hangs_is_waited_for_once_and_nothing_is_sent_twice() {
         .unwrap()
         .namespace("n");
     space.increment(b"k", 1).await.unwrap();
-    server.signal("STOP");
+    server.hang();
     let begin = Instant::now();
     let error = space.increment(b"k", 1).await.unwrap_err();
     assert!(
@@ -95,7 +95,7 @@ async fn a_server_that_hangs_is_waited_for_once_and_nothing_is_sent_twice() {
     let waited = begin.elapsed();
     assert!((1..4).contains(&waited.as_secs()), "{waited:?}");
     assert_fails_fast(&space).await;
-    server.signal("CONT");
+    server.go_on();
     until_available(&space).await;
     let sum = space.increment(b"k", 1).await.unwrap();
     assert!(sum == 2 || sum == 3, "{sum}");
