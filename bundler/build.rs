@@ -1,8 +1,8 @@
-//! Builds the stub that `wws` embeds.
+//! Builds the stubs that `wws` embeds.
 //!
-//! The stub is built alone, by a cargo call with a target folder of its own: in one build with the
-//! bundler cargo would unify features and put the compiler into it. `WWS_STUB_PATH` names a ready
-//! one instead, for cross builds and packagers.
+//! Each is built alone, by a cargo call with a target folder of its own: in one build with the
+//! bundler cargo would unify features and put the compiler into it. `WWS_STUB_PATH` names a
+//! folder with ready ones instead, or one program for all, for cross builds and packagers.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,25 +10,46 @@ use std::{env, fs};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
+/// What each stub can host, and the features of `runtime-stub` that make it so.
+const STUBS: [(&str, &str); 3] = [
+    ("modules", ""),
+    ("components", "components"),
+    ("services", "concurrency"),
+];
+
 fn main() {
     println!("cargo::rerun-if-env-changed=WWS_STUB_PATH");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("a workspace member");
-    let stub = match env::var_os("WWS_STUB_PATH") {
-        Some(path) => {
-            println!("cargo::rerun-if-changed={}", Path::new(&path).display());
-            PathBuf::from(path)
-        }
-        None => build_stub(workspace, &out),
-    };
     embed_engine(workspace, &out);
-    let folder = out.join("stub");
+    let folder = out.join("stubs");
     fs::create_dir_all(&folder).expect("OUT_DIR can be written");
-    let copy = folder.join("runtime-stub");
-    fs::copy(&stub, &copy)
-        .unwrap_or_else(|error| panic!("the stub {} cannot be copied: {error}", stub.display()));
+    let ready = env::var_os("WWS_STUB_PATH").map(PathBuf::from);
+    for (name, features) in STUBS {
+        let stub = match &ready {
+            Some(path) if path.is_dir() => path.join(name),
+            Some(path) => path.clone(),
+            None => build_stub(workspace, &out, features),
+        };
+        if ready.is_some() {
+            println!("cargo::rerun-if-changed={}", stub.display());
+        }
+        embed_stub(&stub, &folder.join(name)).unwrap_or_else(|error| {
+            panic!("the stub {} cannot be embedded: {error}", stub.display())
+        });
+    }
+}
+
+/// Three stubs beside each other would be most of `wws`.
+fn embed_stub(stub: &Path, to: &Path) -> std::io::Result<()> {
+    let level = match env::var("PROFILE").as_deref() {
+        Ok("release") => 12,
+        _ => 1,
+    };
+    let frame = zstd::encode_all(&*fs::read(stub)?, level)?;
+    fs::write(to, frame)
 }
 
 /// The engine of scripts comes built: see `engines/javascript`.
@@ -41,16 +62,17 @@ fn embed_engine(workspace: &Path, out: &Path) {
         .unwrap_or_else(|error| panic!("{} cannot be copied: {error}", engine.display()));
 }
 
-fn build_stub(workspace: &Path, out: &Path) -> PathBuf {
+fn build_stub(workspace: &Path, out: &Path, features: &str) -> PathBuf {
     for source in ["runtime-stub", "crates", "Cargo.toml", "Cargo.lock"] {
         println!(
             "cargo::rerun-if-changed={}",
             workspace.join(source).display()
         );
     }
-    let profile = match env::var("PROFILE").as_deref() {
-        Ok("release") => "stub",
-        _ => "stub-dev",
+    let (profile, last_step): (_, &[_]) = match env::var("PROFILE").as_deref() {
+        // Of the whole program at its end: all that is fast by itself stays so.
+        Ok("release") => ("stub", &["--", "-Copt-level=s"]),
+        _ => ("stub-dev", &[]),
     };
     // OUT_DIR is <target>/<profile>/build/<package>/out.
     let target_dir = out
@@ -62,16 +84,19 @@ fn build_stub(workspace: &Path, out: &Path) -> PathBuf {
     let status = Command::new(cargo)
         .current_dir(workspace)
         .args([
-            "build",
+            "rustc",
             "--package",
             "runtime-stub",
             "--bin",
             "runtime-stub",
             "--locked",
+            "--features",
+            features,
         ])
         .args(["--profile", profile, "--target", TARGET])
         .arg("--target-dir")
         .arg(&target_dir)
+        .args(last_step)
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags(workspace))
         // The stub is built the same way, whatever is being done to the bundler (clippy, say).
         .env_remove("RUSTFLAGS")
@@ -90,6 +115,10 @@ fn rustflags(workspace: &Path) -> String {
         // Random numbers come from the system call: a static program that looks for it in its
         // libc finds nothing, and would open /dev/urandom, which an empty container has not.
         "--cfg=getrandom_backend=\"linux_getrandom\"".to_owned(),
+        // Functions with the same code are there once, and what is relocated at start is packed:
+        // a tenth less.
+        "-Clink-arg=-Wl,--icf=all".to_owned(),
+        "-Clink-arg=-Wl,-z,pack-relative-relocs".to_owned(),
     ];
     let home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use worker_host::compile::{Compiled, Needs};
-use worker_host::{Cpu, SETTINGS_VERSION, TARGET, WASMTIME_VERSION, WorkerKind};
+use worker_host::{CodeTarget, Cpu, SETTINGS_VERSION, TARGET, WASMTIME_VERSION, WorkerKind};
 
 const HASH_BYTES: usize = blake3::OUT_LEN;
 
@@ -74,16 +74,17 @@ pub enum What {
 }
 
 /// Names compiled code by all that shapes it.
-pub fn key(wasm: &[u8], what: What, cpu: Cpu) -> String {
+pub fn key(wasm: &[u8], what: What, target: CodeTarget) -> String {
     let mut hasher = blake3::Hasher::new();
     let version = env!("CARGO_PKG_VERSION");
     // Code for the native CPU of another machine that shares the folder would not load there.
-    let cpu_features = match cpu {
+    let cpu_features = match target.cpu {
         Cpu::Baseline => String::new(),
         Cpu::Native => native_features(),
     };
     let settings = format!(
-        "{version} {WASMTIME_VERSION} {SETTINGS_VERSION} {TARGET} {what:?} {cpu:?} {cpu_features}\0"
+        "{version} {WASMTIME_VERSION} {SETTINGS_VERSION} {TARGET} {what:?} {target:?} \
+         {cpu_features}\0"
     );
     hasher.update(settings.as_bytes());
     hasher.update(wasm);
@@ -152,6 +153,8 @@ fn decode(bytes: &[u8]) -> Option<Compiled> {
 
 #[cfg(test)]
 mod tests {
+    use worker_host::Concurrency;
+
     use super::*;
 
     fn compiled() -> Compiled {
@@ -189,21 +192,20 @@ mod tests {
     }
 
     #[test]
-    fn the_key_tells_modules_kinds_and_cpus_apart() {
+    fn the_key_tells_modules_kinds_and_targets_apart() {
+        let target = |cpu, concurrency| CodeTarget { cpu, concurrency };
+        let baseline = target(Cpu::Baseline, Concurrency::Off);
         let core = What::Worker(WorkerKind::CoreCommand);
         let keys = [
-            key(b"a", core, Cpu::Baseline),
-            key(b"b", core, Cpu::Baseline),
-            key(
-                b"a",
-                What::Worker(WorkerKind::ComponentCommand),
-                Cpu::Baseline,
-            ),
-            key(b"a", What::ScriptEngine, Cpu::Baseline),
-            key(b"a", core, Cpu::Native),
+            key(b"a", core, baseline),
+            key(b"b", core, baseline),
+            key(b"a", What::Worker(WorkerKind::ComponentCommand), baseline),
+            key(b"a", What::ScriptEngine, baseline),
+            key(b"a", core, target(Cpu::Native, Concurrency::Off)),
+            key(b"a", core, target(Cpu::Baseline, Concurrency::On)),
         ];
         let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
         assert_eq!(distinct.len(), keys.len());
-        assert_eq!(keys[0], key(b"a", core, Cpu::Baseline));
+        assert_eq!(keys[0], key(b"a", core, baseline));
     }
 }

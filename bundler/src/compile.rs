@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use limits::WorkerLimits;
 use rust_embed::RustEmbed;
 use worker_host::compile::{Compiled, Compiler, ScriptCompiler, ScriptEngineError, SnapshotError};
-use worker_host::{Cpu, EngineError, LogLine};
+use worker_host::{CodeTarget, EngineError, LogLine};
 
 use crate::cache::{self, Cache, What};
 use crate::problem::Problem;
@@ -60,13 +60,13 @@ pub enum CompilerError {
 /// worker in parallel.
 pub fn compile(
     workers: &[WorkerFile],
-    cpu: Cpu,
+    target: CodeTarget,
     cache: &Cache,
     problems: &mut Vec<Problem>,
     mut done: impl FnMut(&WorkerFile),
 ) -> Result<CompiledSite, CompilerError> {
     let mut tools = Tools {
-        cpu,
+        target,
         cache,
         compiler: None,
         scripts: None,
@@ -107,7 +107,7 @@ pub fn compile(
 
 /// What compiles, made when it is needed first.
 struct Tools<'c> {
-    cpu: Cpu,
+    target: CodeTarget,
     cache: &'c Cache,
     compiler: Option<Compiler>,
     scripts: Option<(Compiled, ScriptCompiler)>,
@@ -117,7 +117,7 @@ impl Tools<'_> {
     fn compiler(&mut self) -> Result<&Compiler, EngineError> {
         match self.compiler {
             Some(ref compiler) => Ok(compiler),
-            None => Ok(self.compiler.insert(Compiler::new(self.cpu)?)),
+            None => Ok(self.compiler.insert(Compiler::new(self.target)?)),
         }
     }
 
@@ -126,7 +126,7 @@ impl Tools<'_> {
         wasm: &[u8],
         kind: worker_host::WorkerKind,
     ) -> Result<Result<Compiled, worker_host::compile::CompileError>, EngineError> {
-        let key = cache::key(wasm, What::Worker(kind), self.cpu);
+        let key = cache::key(wasm, What::Worker(kind), self.target);
         let cache = self.cache;
         Ok(match cache.get(&key) {
             Some(kept) => Ok(kept),
@@ -140,7 +140,7 @@ impl Tools<'_> {
     fn script_compiler(&mut self) -> Result<&ScriptCompiler, CompilerError> {
         if self.scripts.is_none() {
             let wasm = engine_module();
-            let key = cache::key(&wasm, What::ScriptEngine, self.cpu);
+            let key = cache::key(&wasm, What::ScriptEngine, self.target);
             let cache = self.cache;
             let compiler = self.compiler()?;
             let code = match cache.get(&key) {

@@ -9,21 +9,8 @@ use std::path::{Path, PathBuf};
 
 use bundle_format::PAGE;
 use bundle_format::elf::{ElfError, Stub};
-use rust_embed::RustEmbed;
 
 use crate::pack::{Ingredients, PackError, Packed, pack};
-
-/// The stub that the build script made.
-#[derive(RustEmbed)]
-#[folder = "$OUT_DIR/stub"]
-struct EmbeddedStub;
-
-/// The program that every app of this `wws` begins with.
-pub fn embedded_stub() -> std::borrow::Cow<'static, [u8]> {
-    EmbeddedStub::get("runtime-stub")
-        .map(|file| file.data)
-        .unwrap_or_default()
-}
 
 /// Why an app was not written.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +91,7 @@ pub fn write_app(
         path: output.to_owned(),
         reason,
     };
-    let stub_bytes = embedded_stub();
+    let stub_bytes = ingredients.hosting.stub().map_err(io)?;
     let stub = Stub::parse(&stub_bytes, PAGE)?;
     // Removed again if anything fails before it is renamed.
     let mut temporary = tempfile::Builder::new()

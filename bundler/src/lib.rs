@@ -12,6 +12,7 @@ pub mod cli;
 pub mod compile;
 pub mod encode;
 pub mod executable;
+pub mod hosting;
 pub mod inspect;
 pub mod media_type;
 pub mod pack;
@@ -30,10 +31,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bundle_format::meta::Layout;
-use worker_host::Cpu;
+use worker_host::{CodeTarget, Cpu};
 
 use crate::cache::Cache;
 use crate::encode::EncodeOptions;
+use crate::hosting::Hosting;
 use crate::pack::{CodeOptions, Ingredients, Packed};
 use crate::progress::{Progress, Unit};
 use crate::summary::Summary;
@@ -137,6 +139,7 @@ pub fn bundle_into(
 struct Prepared {
     survey: Survey,
     plan: plan::Plan,
+    hosting: Hosting,
     compiled: compile::CompiledSite,
 }
 
@@ -147,6 +150,7 @@ impl Prepared {
         let mut problems = Vec::new();
         let survey = survey::survey(&options.site, files, options.layout, &mut problems)?;
         let plan = plan::plan(&survey.assets, &survey.workers, &mut problems);
+        let hosting = Hosting::of_workers(&survey.workers);
         let compiled = match survey.workers.as_slice() {
             [] => compile::CompiledSite::default(),
             workers => {
@@ -155,13 +159,18 @@ impl Prepared {
                     .begin("compiling", workers.len() as u64, Unit::Workers);
                 let cache = Cache::of_user();
                 let done = |_: &_| step.advance(1);
-                compile::compile(workers, options.cpu, &cache, &mut problems, done)?
+                let target = CodeTarget {
+                    cpu: options.cpu,
+                    concurrency: hosting.concurrency(),
+                };
+                compile::compile(workers, target, &cache, &mut problems, done)?
             }
         };
         problem::Problems::check(problems)?;
         Ok(Self {
             survey,
             plan,
+            hosting,
             compiled,
         })
     }
@@ -178,6 +187,7 @@ impl Prepared {
         Ingredients {
             survey: &self.survey,
             plan: &self.plan,
+            hosting: self.hosting,
             compiled: &self.compiled,
             cpu: options.cpu,
             encode: options.encode.clone(),

@@ -16,12 +16,13 @@ use bundle_format::meta::{
     EngineFingerprint, IndexShape, Layout, Meta, ScriptEngineRecord, WorkerRecord,
 };
 use bundle_format::{ContentHash, PAGE};
-use worker_host::{Cpu, SETTINGS_VERSION, TARGET, WASMTIME_VERSION};
+use worker_host::{Concurrency, Cpu, SETTINGS_VERSION, TARGET, WASMTIME_VERSION};
 
 pub use self::code::CodeOptions;
 use self::code::{pack_script_engine, pack_workers};
 use crate::compile::CompiledSite;
 use crate::encode::{EncodeOptions, Encoded, Encoder};
+use crate::hosting::Hosting;
 use crate::media_type::{cache_policy, media_type};
 use crate::parallel::in_order;
 use crate::plan::{Plan, PlannedTarget};
@@ -34,6 +35,8 @@ pub struct Ingredients<'i> {
     pub survey: &'i Survey,
     /// Paths.
     pub plan: &'i Plan,
+    /// What the app can host.
+    pub hosting: Hosting,
     /// Native code.
     pub compiled: &'i CompiledSite,
     /// The CPU that it was compiled for.
@@ -313,6 +316,7 @@ fn meta(
             settings: SETTINGS_VERSION,
             target: TARGET.to_owned(),
             cpu: ingredients.cpu.name().to_owned(),
+            concurrency: ingredients.hosting.concurrency() == Concurrency::On,
         },
         layout,
         layout_reason: survey.layout_reason.clone(),

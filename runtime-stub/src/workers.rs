@@ -6,13 +6,14 @@ use std::sync::{Arc, OnceLock};
 use std::io::Read;
 
 use bundle_format::meta::{
-    CodeRecord, CodeStorage, ScriptEngineRecord, VarSource, WorkerKind, WorkerRecord,
+    CodeRecord, CodeStorage, EngineFingerprint, ScriptEngineRecord, VarSource, WorkerKind,
+    WorkerRecord,
 };
 use bundle_format::{Bundle, Damage, Meta};
 use limits::{ByteSize, LimitOverrides, WorkerLimits};
 use worker_host::{
-    EngineError, Host, LoadError, LogLevel, NativeCode, PoolSize, SETTINGS_VERSION, ScriptEngine,
-    WASMTIME_VERSION, Worker, WorkerSettings, leak_pages,
+    Concurrency, EngineError, Host, LoadError, LogLevel, NativeCode, PoolSize, SETTINGS_VERSION,
+    ScriptEngine, WASMTIME_VERSION, Worker, WorkerSettings, leak_pages,
 };
 
 use crate::app::StartError;
@@ -33,6 +34,7 @@ pub(crate) struct Workers {
     /// What their images refer to.
     base: OnceLock<Result<&'static [u8], Arc<LoadFailure>>>,
     pool: PoolSize,
+    concurrency: Concurrency,
     slots: Vec<Slot>,
 }
 
@@ -80,6 +82,7 @@ impl Workers {
             engine: OnceLock::new(),
             base: OnceLock::new(),
             pool: pool_size(&meta.workers, &slots),
+            concurrency: concurrency(&meta.engine),
             slots,
         })
     }
@@ -207,7 +210,7 @@ impl Workers {
     }
 
     fn host(&self) -> Result<Arc<Host>, Arc<LoadFailure>> {
-        let start = || match Host::new(&self.pool) {
+        let start = || match Host::new(&self.pool, self.concurrency) {
             Ok(host) => {
                 if host.allocation() == worker_host::Allocation::OnDemand {
                     log::line(
@@ -279,17 +282,28 @@ fn check_engine(meta: &Meta) -> Result<(), StartError> {
     let here = worker_host::TARGET;
     let same = engine.wasmtime == WASMTIME_VERSION
         && engine.settings == SETTINGS_VERSION
-        && engine.target == here;
+        && engine.target == here
+        && concurrency(engine).is_available();
     if same {
         return Ok(());
     }
     Err(StartError::Engine {
         found: format!(
-            "wasmtime {} ({}, settings {})",
-            engine.wasmtime, engine.target, engine.settings
+            "wasmtime {} ({}, settings {}, concurrency {:?})",
+            engine.wasmtime,
+            engine.target,
+            engine.settings,
+            concurrency(engine)
         ),
         expected: format!("wasmtime {WASMTIME_VERSION} ({here}, settings {SETTINGS_VERSION})"),
     })
+}
+
+fn concurrency(engine: &EngineFingerprint) -> Concurrency {
+    match engine.concurrency {
+        true => Concurrency::On,
+        false => Concurrency::Off,
+    }
 }
 
 /// The variables of a worker. One that the environment lacks is named in the log and empty, as in

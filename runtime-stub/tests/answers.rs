@@ -93,6 +93,7 @@ fn bundle() -> Vec<u8> {
             settings: 0,
             target: String::new(),
             cpu: String::new(),
+            concurrency: false,
         },
         layout: meta::Layout::Site,
         layout_reason: String::new(),

@@ -67,6 +67,8 @@ pub struct EngineFingerprint {
     pub target: String,
     /// The name of the CPU baseline.
     pub cpu: String,
+    /// Whether calls can run side by side in one instance, as components of `wasi` 0.3 need it.
+    pub concurrency: bool,
 }
 
 /// How the folder was read.
@@ -281,6 +283,7 @@ mod tests {
                 settings: 1,
                 target: "t".to_owned(),
                 cpu: "c".to_owned(),
+                concurrency: true,
             },
             layout: Layout::Project,
             layout_reason: "why".to_owned(),

@@ -9,8 +9,9 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
 use crate::command;
-use crate::exchange::{BadResponse, WorkerBody, WorkerRequest, WorkerResponse};
-use crate::http::{self, HttpProgram, RequestBody, Reused};
+use crate::exchange::{
+    BadResponse, RequestBody, WorkerBody, WorkerRequest, WorkerResponse, whole_body,
+};
 use crate::script::{self, Job, Lanes};
 use crate::worker::{Loaded, Program, Worker};
 
@@ -117,20 +118,19 @@ impl Worker {
             Program::Script(_) => match &self.0.lanes {
                 Some(lanes) => self.call_lane(lanes, request, deadline, own).await,
                 None => {
-                    let permits = (own, self.turn(&self.0.host.places, deadline).await?);
+                    let permits = (own, self.place(deadline).await?);
                     // In a box: an idle connection keeps the room that this would take.
                     let answer = Box::pin(script::answer_fresh(self, request, deadline, permits));
                     whole(answer.await)
                 }
             },
-            Program::Core(_) | Program::Component(_) => {
-                let permits = (own, self.turn(&self.0.host.places, deadline).await?);
-                Box::pin(command::answer(self, request, deadline, permits)).await
+            Program::Component(component) if component.reads_streams() => {
+                let request = request.map_body(whole_body);
+                Box::pin(component.answer(self, request, deadline, own)).await
             }
-            Program::Http(program, reused) => {
-                let request = request.map_body(http::whole_body);
-                let answer = self.call_http(program, reused.as_ref(), request, deadline, own);
-                Box::pin(answer).await
+            Program::Core(_) | Program::Component(_) => {
+                let permits = (own, self.place(deadline).await?);
+                Box::pin(command::answer(self, request, deadline, permits)).await
             }
         }
     }
@@ -138,7 +138,10 @@ impl Worker {
     /// Whether the worker reads the body of a request as a stream, by
     /// [`call_streaming`](Self::call_streaming).
     pub fn reads_streams(&self) -> bool {
-        matches!(self.0.program, Program::Http(..))
+        match &self.0.program {
+            Program::Component(component) => component.reads_streams(),
+            Program::Core(_) | Program::Script(_) => false,
+        }
     }
 
     /// As [`call`](Self::call), for a worker that reads streams.
@@ -150,13 +153,12 @@ impl Worker {
         &self,
         request: WorkerRequest<RequestBody>,
     ) -> Result<WorkerResponse, CallError> {
-        let Program::Http(program, reused) = &self.0.program else {
+        let Program::Component(component) = &self.0.program else {
             return Err(CallError::ReadsNoStream);
         };
         let deadline = self.deadline();
         let own = self.turn(&self.0.permits, deadline).await?;
-        self.call_http(program, reused.as_ref(), request, deadline, own)
-            .await
+        component.answer(self, request, deadline, own).await
     }
 
     fn deadline(&self) -> Instant {
@@ -183,21 +185,9 @@ impl Worker {
         whole(answer.unwrap_or_else(|_| Err(script::lost(self, deadline))))
     }
 
-    async fn call_http(
-        &self,
-        program: &HttpProgram,
-        reused: Option<&Reused>,
-        request: WorkerRequest<RequestBody>,
-        deadline: Instant,
-        own: OwnedSemaphorePermit,
-    ) -> Result<WorkerResponse, CallError> {
-        match reused {
-            Some(reused) => reused.answer(self, request, deadline, own).await,
-            None => {
-                let permits = (own, self.turn(&self.0.host.places, deadline).await?);
-                http::answer(self, program, request, deadline, permits).await
-            }
-        }
+    /// A place in the pool, as soon as there is one.
+    pub(crate) async fn place(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, CallError> {
+        self.turn(&self.0.host.places, deadline).await
     }
 
     /// A place among others, as soon as there is one.

@@ -158,16 +158,9 @@ async fn execute(program: &Program, store: &mut Store<State>) -> wasmtime::Resul
             let start = instance.get_typed_func::<(), ()>(&mut *store, "_start")?;
             start.call_async(&mut *store, ()).await
         }
-        // Neither has a start of this kind.
-        Program::Script(_) | Program::Http(..) => return Ok(()),
-        Program::Component(linked) => {
-            let command = linked.instantiate_async(&mut *store).await?;
-            match command.wasi_cli_run().call_run(&mut *store).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(())) => Err(I32Exit(1).into()),
-                Err(error) => Err(error),
-            }
-        }
+        Program::Component(component) => component.run(store).await,
+        // It has no start of this kind.
+        Program::Script(_) => return Ok(()),
     };
     match result {
         Err(error)

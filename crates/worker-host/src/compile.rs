@@ -4,12 +4,13 @@ use wasmparser::{Encoding, ExternalKind, Parser, Payload};
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module};
 
-use crate::engine::{Cpu, EngineError, compiling_engine};
+use crate::component::{self, LinkError};
+use crate::engine::{CodeTarget, EngineError, compiling_engine};
 use crate::legacy_http;
 pub use crate::script::image::EngineModuleError;
 use crate::script::snapshot;
 pub use crate::script::snapshot::{ScriptCompiler, ScriptEngineError, SnapshotError};
-use crate::worker::{LinkError, WorkerKind, core_linker, link_component};
+use crate::worker::{WorkerKind, core_linker};
 
 /// What a `.wasm` file is, told by its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,10 +187,10 @@ pub struct Compiler {
 }
 
 impl Compiler {
-    /// A compiler for `cpu`.
-    pub fn new(cpu: Cpu) -> Result<Self, EngineError> {
+    /// A compiler for `target`.
+    pub fn new(target: CodeTarget) -> Result<Self, EngineError> {
         Ok(Self {
-            engine: compiling_engine(cpu)?,
+            engine: compiling_engine(target)?,
         })
     }
 
@@ -241,7 +242,7 @@ impl Compiler {
     fn compile_component(&self, kind: WorkerKind, wasm: &[u8]) -> Result<Compiled, CompileError> {
         let invalid = |reason| CompileError::Invalid { reason };
         let component = Component::from_binary(&self.engine, wasm).map_err(invalid)?;
-        link_component(&self.engine, kind, &component).map_err(|error| match error {
+        component::link(&self.engine, kind, &component).map_err(|error| match error {
             LinkError::Imports(reason) => CompileError::Imports {
                 reason,
                 available: COMPONENT_IMPORTS,
@@ -295,6 +296,12 @@ fn core_instances(wasm: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Concurrency, Cpu};
+
+    const TARGET: CodeTarget = CodeTarget {
+        cpu: Cpu::Baseline,
+        concurrency: Concurrency::On,
+    };
 
     #[test]
     fn a_file_is_told_by_what_it_imports_and_exports() {
@@ -354,7 +361,7 @@ mod tests {
     #[test]
     fn a_missing_import_is_named_with_what_there_is() {
         let wat = r#"(module (import "env" "missing" (func)) (func (export "_start")))"#;
-        let compiler = Compiler::new(Cpu::Baseline).unwrap();
+        let compiler = Compiler::new(TARGET).unwrap();
         let wasm = wat::parse_str(wat).unwrap();
         let error = compiler
             .compile(WorkerKind::CoreCommand, &wasm)
@@ -371,7 +378,7 @@ mod tests {
     fn the_same_module_gives_the_same_code() {
         let wasm = wat::parse_str(r#"(module (memory 3) (func (export "_start")))"#).unwrap();
         let compile = || {
-            Compiler::new(Cpu::Baseline)
+            Compiler::new(TARGET)
                 .unwrap()
                 .compile(WorkerKind::CoreCommand, &wasm)
                 .unwrap()

@@ -13,7 +13,7 @@ use crate::native_code::InPlace;
 pub const WASMTIME_VERSION: &str = "48.0.8";
 
 /// Counted up with every change of a setting that shapes machine code.
-pub const SETTINGS_VERSION: u32 = 2;
+pub const SETTINGS_VERSION: u32 = 3;
 
 /// The machine that code is made for.
 pub const TARGET: &str = "x86_64-unknown-linux-gnu";
@@ -51,6 +51,32 @@ impl Cpu {
             Self::Baseline => "baseline",
             Self::Native => "native",
         }
+    }
+}
+
+/// What code is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeTarget {
+    /// The machine.
+    pub cpu: Cpu,
+    /// The engine.
+    pub concurrency: Concurrency,
+}
+
+/// Whether calls can run side by side in one instance, as in components of 0.3. Calls that do not
+/// are slower where they could: those of a component by a third.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concurrency {
+    /// They take turns.
+    Off,
+    /// They can; only with the feature `concurrency`.
+    On,
+}
+
+impl Concurrency {
+    /// Whether this program was built for it.
+    pub fn is_available(self) -> bool {
+        self == Self::Off || cfg!(feature = "concurrency")
     }
 }
 
@@ -92,7 +118,7 @@ pub enum EngineError {
 }
 
 /// What shapes machine code, and so must be the same where it is made and where it is loaded.
-fn code_settings() -> Config {
+fn code_settings(concurrency: Concurrency) -> Config {
     let mut config = Config::new();
     // A guest in an endless loop has to give way to other requests.
     config.epoch_interruption(true);
@@ -102,15 +128,16 @@ fn code_settings() -> Config {
     config.wasm_backtrace_max_frames(None);
     config.max_wasm_stack(WASM_STACK_BYTES);
     config.async_stack_size(STACK_BYTES);
+    config.concurrency_support(concurrency == Concurrency::On);
     config
 }
 
 /// The engine that compiles.
 #[cfg(feature = "compile")]
-pub(crate) fn compiling_engine(cpu: Cpu) -> Result<Engine, EngineError> {
+pub(crate) fn compiling_engine(target: CodeTarget) -> Result<Engine, EngineError> {
     let unsupported = |reason| EngineError::Unsupported { reason };
-    let mut config = code_settings();
-    if cpu == Cpu::Baseline {
+    let mut config = code_settings(target.concurrency);
+    if target.cpu == Cpu::Baseline {
         config.target(TARGET).map_err(unsupported)?;
         enable_baseline(&mut config);
     }
@@ -139,8 +166,11 @@ fn enable_baseline(config: &mut Config) {
 }
 
 /// The engine that serves: a pool where the address space allows it, else on demand.
-pub(crate) fn serving_engine(size: &PoolSize) -> Result<(Engine, Allocation), EngineError> {
-    let mut config = code_settings();
+pub(crate) fn serving_engine(
+    size: &PoolSize,
+    concurrency: Concurrency,
+) -> Result<(Engine, Allocation), EngineError> {
+    let mut config = code_settings(concurrency);
     config.with_custom_code_memory(Some(Arc::new(InPlace)));
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(size)));
     if let Ok(engine) = Engine::new(&config) {

@@ -6,8 +6,10 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use http_body::{Body, Frame};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
 
-use crate::http::ComponentBody;
+use crate::component::ComponentBody;
 use crate::script::{BodyAborted, BodyStream};
 
 /// A request for a worker.
@@ -39,6 +41,30 @@ impl<B> WorkerRequest<B> {
             params: self.params,
         }
     }
+}
+
+/// The body of a request, piece by piece and with trailers.
+pub type RequestBody = UnsyncBoxBody<Bytes, RequestBodyError>;
+
+/// Why the body of a request has no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestBodyError {
+    /// Longer than the limit `request_body`.
+    #[error("the request body is longer than its limit")]
+    TooLarge,
+    /// It stood still for too long.
+    #[error("the request body stood still for too long")]
+    TooSlow,
+    /// The client went away, or sent what is no body.
+    #[error("the request body broke off")]
+    Broken,
+}
+
+/// A body that is there already.
+pub(crate) fn whole_body(bytes: Bytes) -> RequestBody {
+    Full::new(bytes)
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 /// A worker's answer.

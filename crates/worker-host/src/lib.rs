@@ -11,10 +11,13 @@ mod call;
 mod command;
 #[cfg(feature = "compile")]
 pub mod compile;
+#[cfg(feature = "components")]
+mod component;
+#[cfg(not(feature = "components"))]
+#[path = "component_absent.rs"]
+mod component;
 mod engine;
 mod exchange;
-mod http;
-mod keyvalue;
 mod legacy_http;
 mod meter;
 mod native_code;
@@ -27,11 +30,14 @@ mod transact;
 mod worker;
 
 pub use call::CallError;
+pub use component::ComponentBody;
 pub use engine::{
-    Allocation, Cpu, EngineError, PoolSize, SETTINGS_VERSION, TARGET, WASMTIME_VERSION,
+    Allocation, CodeTarget, Concurrency, Cpu, EngineError, PoolSize, SETTINGS_VERSION, TARGET,
+    WASMTIME_VERSION,
 };
-pub use exchange::{BadResponse, WorkerBody, WorkerRequest, WorkerResponse};
-pub use http::{ComponentBody, RequestBody, RequestBodyError};
+pub use exchange::{
+    BadResponse, RequestBody, RequestBodyError, WorkerBody, WorkerRequest, WorkerResponse,
+};
 pub use native_code::{NativeCode, leak_pages};
 pub use protocol::parse_response;
 pub use script::{BodyAborted, BodyStream, ScriptEngine, parse_script_answer};

@@ -1,7 +1,6 @@
 //! Machine code that may be loaded, and how its pages become executable.
 
 use memmap2::MmapMut;
-use wasmtime::component::Component;
 use wasmtime::{CustomCodeMemory, Engine, Module};
 
 /// Machine code made by [`compile`](crate::compile), in pages of its own. Owning one is the proof
@@ -38,13 +37,17 @@ impl NativeCode {
     }
 
     /// The code as a component; it is executed where it lies.
+    #[cfg(feature = "components")]
     #[expect(
         unsafe_code,
         reason = "trust in machine code is spent here and in into_module"
     )]
-    pub(crate) fn into_component(self, engine: &Engine) -> wasmtime::Result<Component> {
+    pub(crate) fn into_component(
+        self,
+        engine: &Engine,
+    ) -> wasmtime::Result<wasmtime::component::Component> {
         // SAFETY: as in `into_module`.
-        unsafe { Component::deserialize_raw(engine, self.bytes.into()) }
+        unsafe { wasmtime::component::Component::deserialize_raw(engine, self.bytes.into()) }
     }
 }
 

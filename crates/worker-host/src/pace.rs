@@ -157,6 +157,7 @@ pub(crate) struct Running<T>(Option<JoinHandle<T>>);
 
 impl<T> Running<T> {
     /// It runs to its end, whoever waits for it.
+    #[cfg(feature = "components")]
     pub(crate) fn detach(mut self) {
         self.0 = None;
     }

@@ -4,11 +4,9 @@ use wasmtime::Store;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{I32Exit, WasiCtxBuilder, WasiCtxView, WasiView};
-use wasmtime_wasi_config::WasiConfig;
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::call::{CallError, one_line};
-use crate::http::Outgoing;
+use crate::component::ComponentState;
 use crate::meter::MemoryMeter;
 use crate::stdio::{Answer, Log};
 use crate::worker::Worker;
@@ -24,8 +22,11 @@ pub(crate) struct State {
     pub(crate) wasi: WasiP1Ctx,
     pub(crate) memory: MemoryMeter,
     pub(crate) log: Log,
-    http: WasiHttpCtx,
-    outgoing: Outgoing,
+    #[cfg_attr(
+        not(feature = "components"),
+        expect(dead_code, reason = "there are none")
+    )]
+    pub(crate) component: ComponentState,
 }
 
 /// Where a guest's standard input comes from and its standard output goes.
@@ -33,6 +34,7 @@ pub(crate) enum Stdio {
     /// A request and its answer, in the wws protocol.
     Protocol(Vec<u8>, Answer),
     /// Nothing, and the log.
+    #[cfg(feature = "components")]
     Log,
 }
 
@@ -47,6 +49,7 @@ impl State {
             Stdio::Protocol(request, answer) => {
                 wasi.stdin(MemoryInputPipe::new(request)).stdout(answer)
             }
+            #[cfg(feature = "components")]
             Stdio::Log => wasi.stdout(log.clone()),
         };
         wasi.stderr(log.clone())
@@ -56,8 +59,7 @@ impl State {
             worker: worker.clone(),
             wasi: wasi.build_p1(),
             memory: MemoryMeter::new(settings.limits.memory, host.table_elements_max),
-            http: WasiHttpCtx::new(),
-            outgoing: Outgoing::new(settings.outbound.clone(), log.clone()),
+            component: ComponentState::new(settings, &log),
             log,
         };
         let mut store = Store::new(host.engine(), state);
@@ -69,10 +71,6 @@ impl State {
             .table
             .set_max_capacity(OPEN_RESOURCES_MAX);
         store
-    }
-
-    pub(crate) fn config(&mut self) -> WasiConfig<'_> {
-        WasiConfig::new(&self.worker.0.config)
     }
 
     /// The limit that made a guest fail, or else how it failed.
@@ -102,15 +100,5 @@ impl Drop for State {
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiView::ctx(&mut self.wasi)
-    }
-}
-
-impl WasiHttpView for State {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView {
-            ctx: &mut self.http,
-            table: WasiView::ctx(&mut self.wasi).table,
-            hooks: &mut self.outgoing,
-        }
     }
 }

@@ -6,16 +6,10 @@ use std::sync::atomic::AtomicU32;
 use limits::WorkerLimits;
 use outbound::Caller;
 use tokio::sync::Semaphore;
-use wasmtime::component::{Component, Linker as ComponentLinker};
 use wasmtime::{Engine, InstancePre, Linker};
-use wasmtime_wasi::p2::bindings::CommandPre;
-use wasmtime_wasi_config::WasiConfigVariables;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
-use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-use crate::engine::{Allocation, EngineError, PoolSize, serving_engine};
-use crate::http::{HttpProgram, Reused};
-use crate::keyvalue;
+use crate::component::{self, ComponentProgram};
+use crate::engine::{Allocation, Concurrency, EngineError, PoolSize, serving_engine};
 use crate::legacy_http;
 use crate::native_code::NativeCode;
 use crate::pace::{BusyThreads, Ticker};
@@ -87,6 +81,9 @@ pub enum LoadError {
         /// What wasmtime says.
         reason: wasmtime::Error,
     },
+    /// The bundler should have chosen another stub.
+    #[error("it is a component of a kind that this program was built without")]
+    Absent,
     /// The bundler should have refused it.
     #[error("it imports what this program does not offer: {reason:#}")]
     Imports {
@@ -104,7 +101,11 @@ pub(crate) struct Loaded {
     pub(crate) program: Program,
     pub(crate) settings: WorkerSettings,
     /// Its environment, for components that read it by `wasi:config`.
-    pub(crate) config: WasiConfigVariables,
+    #[cfg_attr(
+        not(feature = "components"),
+        expect(dead_code, reason = "there are none")
+    )]
+    pub(crate) config: component::Config,
     pub(crate) permits: Arc<Semaphore>,
     /// Only of a script whose instances are reused.
     pub(crate) lanes: Option<Lanes>,
@@ -114,15 +115,18 @@ pub(crate) struct Loaded {
 /// Linked once, instantiated for each request.
 pub(crate) enum Program {
     Core(InstancePre<State>),
-    Component(CommandPre<State>),
-    Http(HttpProgram, Option<Reused>),
+    #[cfg_attr(
+        not(feature = "components"),
+        expect(dead_code, reason = "there are none")
+    )]
+    Component(ComponentProgram),
     Script(ScriptProgram),
 }
 
 impl Host {
     /// Starts the engine. Reserves address space for the pool but next to no memory.
-    pub fn new(size: &PoolSize) -> Result<Arc<Self>, EngineError> {
-        let (engine, allocation) = serving_engine(size)?;
+    pub fn new(size: &PoolSize, concurrency: Concurrency) -> Result<Arc<Self>, EngineError> {
+        let (engine, allocation) = serving_engine(size, concurrency)?;
         Ok(Arc::new(Self {
             ticker: Ticker::new(&engine),
             busy: BusyThreads::default(),
@@ -151,37 +155,14 @@ impl Worker {
         code: NativeCode,
         settings: WorkerSettings,
     ) -> Result<Self, LoadError> {
-        let program = match kind {
-            WorkerKind::CoreCommand => load_core(&host.engine, code)?,
-            WorkerKind::ComponentCommand | WorkerKind::HttpProxy | WorkerKind::HttpService => {
-                let component = code
-                    .into_component(&host.engine)
-                    .map_err(|reason| LoadError::Incompatible { reason })?;
-                let program = link_component(&host.engine, kind, &component)?;
-                return Ok(Self::of_component(host, program, settings));
+        match kind {
+            WorkerKind::CoreCommand => {
+                Ok(Self::new(host, load_core(&host.engine, code)?, settings))
             }
-        };
-        Ok(Self::new(host, program, settings))
-    }
-
-    fn of_component(host: &Arc<Host>, program: ComponentProgram, settings: WorkerSettings) -> Self {
-        let config = settings.vars.iter().cloned().collect();
-        let reuse = settings.reuse;
-        Self(Arc::new_cyclic(|this| {
-            let program = match program {
-                ComponentProgram::Command(linked) => Program::Component(linked),
-                ComponentProgram::Http(program) => {
-                    let reused = match &program {
-                        HttpProgram::Service(linked) if reuse > 1 => {
-                            Some(Reused::new(this.clone(), linked.clone()))
-                        }
-                        _ => None,
-                    };
-                    Program::Http(program, reused)
-                }
-            };
-            Loaded::new(host, program, settings, config)
-        }))
+            WorkerKind::ComponentCommand | WorkerKind::HttpProxy | WorkerKind::HttpService => {
+                component::load(host, kind, code, settings)
+            }
+        }
     }
 
     /// Loads a script: the image of its heap, for the engine that all scripts share.
@@ -200,17 +181,17 @@ impl Worker {
     }
 
     pub(crate) fn new(host: &Arc<Host>, program: Program, settings: WorkerSettings) -> Self {
-        let config = WasiConfigVariables::new();
+        let config = component::Config::default();
         Self(Arc::new(Loaded::new(host, program, settings, config)))
     }
 }
 
 impl Loaded {
-    fn new(
+    pub(crate) fn new(
         host: &Arc<Host>,
         program: Program,
         settings: WorkerSettings,
-        config: WasiConfigVariables,
+        config: component::Config,
     ) -> Self {
         let lanes = (matches!(program, Program::Script(_)) && settings.reuse > 1)
             .then(|| Lanes::new(settings.reuse, settings.concurrency));
@@ -237,67 +218,10 @@ fn load_core(engine: &Engine, code: NativeCode) -> Result<Program, LoadError> {
     Ok(Program::Core(linked))
 }
 
-/// A component, linked as what it is.
-pub(crate) enum ComponentProgram {
-    Command(CommandPre<State>),
-    Http(HttpProgram),
-}
-
-/// Why a component cannot be linked.
-pub(crate) enum LinkError {
-    Imports(wasmtime::Error),
-    Exports(wasmtime::Error),
-}
-
-impl From<LinkError> for LoadError {
-    fn from(error: LinkError) -> Self {
-        match error {
-            LinkError::Imports(reason) | LinkError::Exports(reason) => Self::Imports { reason },
-        }
-    }
-}
-
-/// Links a component; what it exports and imports must be there.
-pub(crate) fn link_component(
-    engine: &Engine,
-    kind: WorkerKind,
-    component: &Component,
-) -> Result<ComponentProgram, LinkError> {
-    let linked = component_linker(engine, kind)
-        .and_then(|linker| linker.instantiate_pre(component))
-        .map_err(LinkError::Imports)?;
-    let program = match kind {
-        WorkerKind::HttpProxy => {
-            ProxyPre::new(linked).map(|it| ComponentProgram::Http(HttpProgram::Proxy(it)))
-        }
-        WorkerKind::HttpService => {
-            ServicePre::new(linked).map(|it| ComponentProgram::Http(HttpProgram::Service(it)))
-        }
-        WorkerKind::ComponentCommand | WorkerKind::CoreCommand => {
-            CommandPre::new(linked).map(ComponentProgram::Command)
-        }
-    };
-    program.map_err(LinkError::Exports)
-}
-
 /// All that a core module can import.
 pub(crate) fn core_linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p1::add_to_linker_async(&mut linker, |state: &mut State| &mut state.wasi)?;
     legacy_http::add_to_linker(&mut linker)?;
-    Ok(linker)
-}
-
-/// All that a component can import. What is new in 0.3 is only there for those who are of it.
-fn component_linker(engine: &Engine, kind: WorkerKind) -> wasmtime::Result<ComponentLinker<State>> {
-    let mut linker = ComponentLinker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    wasmtime_wasi_config::add_to_linker(&mut linker, State::config)?;
-    keyvalue::add_to_linker(&mut linker)?;
-    if kind == WorkerKind::HttpService {
-        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
-        wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
-    }
     Ok(linker)
 }

@@ -23,7 +23,7 @@ use super::session::{Job, Session};
 use super::state::OpenRequest;
 use super::{ScriptEngine, ScriptProgram};
 use crate::compile::{Compiled, Compiler};
-use crate::engine::Cpu;
+use crate::engine::{CodeTarget, Concurrency, Cpu};
 use crate::exchange::{WorkerBody, WorkerRequest, WorkerResponse};
 use crate::native_code::module_of_compiled;
 use crate::worker::{Host, Program, Worker, WorkerSettings};
@@ -62,7 +62,7 @@ fn guest(request: &str, resume: &str, reuse: u32) -> Guest {
         table_elements: 10,
         core_instances: 2,
     };
-    let host = Host::new(&pool).unwrap();
+    let host = Host::new(&pool, Concurrency::Off).unwrap();
     let engine = format!(
         r#"(module {IMPORTS}
             (func (export "request") (param $id i32) (param $length i32) (result f64) {request})
@@ -382,7 +382,11 @@ const ENGINE: &[u8] = include_bytes!("../../../../engines/javascript/javascript.
 fn compiled() -> &'static (Compiler, Compiled) {
     static COMPILED: OnceLock<(Compiler, Compiled)> = OnceLock::new();
     COMPILED.get_or_init(|| {
-        let compiler = Compiler::new(Cpu::Native).unwrap();
+        let compiler = Compiler::new(CodeTarget {
+            cpu: Cpu::Native,
+            concurrency: Concurrency::Off,
+        })
+        .unwrap();
         let code = compiler.compile_script_engine(ENGINE).unwrap();
         (compiler, code)
     })
@@ -419,7 +423,7 @@ fn script(source: &str) -> (Arc<Host>, WorkerSettings, ScriptProgram) {
         table_elements: 20_000,
         core_instances: 2,
     };
-    let host = Host::new(&pool).unwrap();
+    let host = Host::new(&pool, Concurrency::Off).unwrap();
     let settings = WorkerSettings {
         vars: Vec::new(),
         limits,

@@ -1,27 +1,24 @@
 //! One request to a component, in an instance of its own.
 
-use std::future::{pending, poll_fn};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, Scheme, Uri};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
-use wasmtime::{AsContextMut, Store};
-use wasmtime_wasi_http::handler::{Prepared, Proxy};
+use wasmtime::Store;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme as ProxyScheme;
-use wasmtime_wasi_http::p3::bindings::ServicePre;
-use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 
 use super::HttpProgram;
-use super::body::{Collected, ComponentBody, Guest, RequestBody, incoming_error};
+use super::body::{Collected, ComponentBody, Guest, incoming_error};
 use super::progress::{FailOnDrop, Progress};
 use crate::call::CallError;
-use crate::exchange::{BadResponse, WorkerBody, WorkerRequest, WorkerResponse, check_status};
+use crate::exchange::{
+    BadResponse, RequestBody, WorkerBody, WorkerRequest, WorkerResponse, check_status,
+};
 use crate::pace::Started;
 use crate::protocol::ParamsOut;
 use crate::script::BodyAborted;
@@ -32,14 +29,7 @@ use crate::worker::Worker;
 static PARAMS: HeaderName = HeaderName::from_static("x-wws-params");
 
 /// What a guest answers with: a head and the beginning of a body, or an error in its words.
-pub(super) type Head = Result<http::Response<WasiBody>, String>;
-
-/// A body that is there already.
-pub(crate) fn whole_body(bytes: Bytes) -> RequestBody {
-    Full::new(bytes)
-        .map_err(|never| match never {})
-        .boxed_unsync()
-}
+pub(in crate::component::http) type Head = Result<http::Response<WasiBody>, String>;
 
 /// Answers one request, until the deadline at the longest, which counts for the body too.
 pub(crate) async fn answer(
@@ -109,7 +99,7 @@ async fn run(
     let failing = FailOnDrop::new(progress);
     let ended = match program {
         HttpProgram::Proxy(linked) => run_proxy(linked, &mut store, request, reply).await,
-        HttpProgram::Service(linked) => run_service(linked, &mut store, request, reply).await,
+        HttpProgram::Service(service) => service.run(&mut store, request, reply).await,
     };
     match ended {
         Ok(()) => {
@@ -141,50 +131,8 @@ async fn run_proxy(
     handler.call_handle(&mut *store, incoming, outparam).await
 }
 
-async fn run_service(
-    linked: &ServicePre<State>,
-    store: &mut Store<State>,
-    request: http::Request<WasiBody>,
-    reply: oneshot::Sender<Head>,
-) -> wasmtime::Result<()> {
-    let service = Proxy::P3(linked.instantiate_async(&mut *store).await?);
-    let (sender, mut head) = futures_channel::oneshot::channel();
-    let call = async |accessor: &wasmtime::component::Accessor<State>| {
-        let prepared = accessor.with(|mut store| {
-            Prepared::new(
-                store.as_context_mut(),
-                &service,
-                request,
-                State::http,
-                sender,
-            )
-        })?;
-        prepared.run(accessor, pending()).await?;
-        if let Ok(Some(answer)) = head.try_recv() {
-            // Nobody may be waiting any more.
-            let _ = reply.send(service_head(answer)?);
-        }
-        poll_fn(|context| accessor.poll_no_interesting_tasks(context)).await;
-        Ok(())
-    };
-    store.run_concurrent(call).await?
-}
-
-/// Tells an answer and an error that the guest gave itself from its failure.
-pub(super) fn service_head(
-    answer: wasmtime::Result<http::Response<WasiBody>>,
-) -> wasmtime::Result<Head> {
-    match answer {
-        Ok(response) => Ok(Ok(response)),
-        Err(error) => match error.downcast::<ErrorCode>() {
-            Ok(code) => Ok(Err(format!("{code:?}"))),
-            Err(error) => Err(error),
-        },
-    }
-}
-
 /// The request as `wasi:http` has it.
-pub(super) fn into_http(
+pub(in crate::component::http) fn into_http(
     request: WorkerRequest<RequestBody>,
 ) -> Result<http::Request<WasiBody>, CallError> {
     let WorkerRequest {
@@ -236,7 +184,7 @@ fn params_field(params: &[(String, String)]) -> Option<HeaderValue> {
 }
 
 /// The answer as it goes out.
-pub(super) fn finish(
+pub(in crate::component::http) fn finish(
     head: Head,
     guest: Option<Guest>,
     progress: Arc<Progress>,

@@ -1,9 +1,5 @@
-//! `wasi:keyvalue` 0.2.0-draft2.
+//! `wasi:keyvalue` 0.2.0-draft.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
-use bytes::Bytes;
-use kv::{KvError, Namespace};
 use wasmtime::component::{Linker, Resource};
 
 use super::{Bucket, Error, HasKeyValue, KeyValue};
@@ -11,15 +7,14 @@ use crate::state::State;
 
 mod generated {
     wasmtime::component::bindgen!({
-        path: "wit/keyvalue-draft2",
+        path: "wit/keyvalue-draft",
         world: "imports",
         imports: { default: async | trappable },
         with: {
-            "wasi:keyvalue/store.bucket": crate::keyvalue::Bucket,
-            "wasi:keyvalue/atomics.cas": super::Cas,
+            "wasi:keyvalue/store.bucket": crate::component::keyvalue::Bucket,
         },
         trappable_error_type: {
-            "wasi:keyvalue/store.error" => crate::keyvalue::Error,
+            "wasi:keyvalue/store.error" => crate::component::keyvalue::Error,
         },
     });
 }
@@ -78,12 +73,23 @@ impl store::HostBucket for KeyValue<'_> {
     async fn list_keys(
         &mut self,
         bucket: Resource<Bucket>,
-        cursor: Option<String>,
+        cursor: Option<u64>,
     ) -> Result<store::KeyResponse, Error> {
-        let after = cursor.as_deref().map(decode_cursor).transpose()?;
-        let bucket = self.table.get(&bucket)?;
+        let bucket = self.table.get_mut(&bucket)?;
+        // A cursor is a number here: the place of the key that it stands for.
+        let after = match cursor.map(usize::try_from) {
+            None => None,
+            Some(place) => {
+                let key = place.ok().and_then(|place| bucket.cursors.get(place));
+                let unknown = || Error::Other("there is no such cursor".to_owned());
+                Some(key.ok_or_else(unknown)?.clone())
+            }
+        };
         let (keys, next) = bucket.list(after.as_deref()).await?;
-        let cursor = next.map(|key| BASE64.encode(key));
+        let cursor = next.map(|key| {
+            bucket.cursors.push(key);
+            bucket.cursors.len() as u64 - 1
+        });
         Ok(store::KeyResponse { keys, cursor })
     }
 
@@ -93,92 +99,20 @@ impl store::HostBucket for KeyValue<'_> {
     }
 }
 
-/// A key and the value that was found under it.
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-pub struct Cas {
-    namespace: Namespace,
-    key: Bytes,
-    found: Option<Bytes>,
-}
-
-impl Cas {
-    async fn new(namespace: Namespace, key: Bytes) -> Result<Self, KvError> {
-        let found = namespace.get(&key).await?;
-        Ok(Self {
-            namespace,
-            key,
-            found,
-        })
-    }
-}
-
 impl atomics::Host for KeyValue<'_> {
     async fn increment(
         &mut self,
         bucket: Resource<Bucket>,
         key: String,
-        delta: i64,
-    ) -> Result<i64, Error> {
+        delta: u64,
+    ) -> Result<u64, Error> {
         let bucket = self.table.get(&bucket)?;
-        Ok(bucket.namespace.increment(key.as_bytes(), delta).await?)
+        let too_large = |_| Error::Other(format!("{delta} is more than can be added at once"));
+        let delta = i64::try_from(delta).map_err(too_large)?;
+        let sum = bucket.namespace.increment(key.as_bytes(), delta).await?;
+        let negative = |_| Error::Other(format!("the sum is {sum}, which is no u64"));
+        u64::try_from(sum).map_err(negative)
     }
-
-    async fn swap(
-        &mut self,
-        cas: Resource<Cas>,
-        value: Vec<u8>,
-    ) -> wasmtime::Result<Result<(), atomics::CasError>> {
-        let cas = self.table.delete(cas)?;
-        match swap(cas, value.into()).await {
-            Ok(None) => Ok(Ok(())),
-            Ok(Some(newer)) => {
-                let newer = self.table.push(newer)?;
-                Ok(Err(atomics::CasError::CasFailed(newer)))
-            }
-            Err(error) => {
-                let error = store::Error::Other(error.to_string());
-                Ok(Err(atomics::CasError::StoreError(error)))
-            }
-        }
-    }
-}
-
-/// Sets the value, or says what is there instead of what was found.
-async fn swap(cas: Cas, value: Bytes) -> Result<Option<Cas>, KvError> {
-    let Cas {
-        namespace,
-        key,
-        found,
-    } = cas;
-    match namespace
-        .compare_and_set(&key, found.as_deref(), Some(value))
-        .await?
-    {
-        true => Ok(None),
-        false => Cas::new(namespace, key).await.map(Some),
-    }
-}
-
-impl atomics::HostCas for KeyValue<'_> {
-    async fn new(&mut self, bucket: Resource<Bucket>, key: String) -> Result<Resource<Cas>, Error> {
-        let namespace = self.table.get(&bucket)?.namespace.clone();
-        let cas = Cas::new(namespace, key.into()).await?;
-        Ok(self.table.push(cas)?)
-    }
-
-    async fn current(&mut self, cas: Resource<Cas>) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.table.get(&cas)?.found.clone().map(Vec::from))
-    }
-
-    async fn drop(&mut self, cas: Resource<Cas>) -> wasmtime::Result<()> {
-        self.table.delete(cas)?;
-        Ok(())
-    }
-}
-
-fn decode_cursor(cursor: &str) -> Result<Vec<u8>, Error> {
-    let bad = |_| Error::Other("this is no cursor".to_owned());
-    BASE64.decode(cursor).map_err(bad)
 }
 
 impl batch::Host for KeyValue<'_> {
@@ -186,9 +120,13 @@ impl batch::Host for KeyValue<'_> {
         &mut self,
         bucket: Resource<Bucket>,
         keys: Vec<String>,
-    ) -> Result<Vec<(String, Option<Vec<u8>>)>, Error> {
+    ) -> Result<Vec<Option<(String, Vec<u8>)>>, Error> {
         let values = self.table.get(&bucket)?.get_many(&keys).await?;
-        Ok(keys.into_iter().zip(values).collect())
+        Ok(keys
+            .into_iter()
+            .zip(values)
+            .map(|(key, value)| Some((key, value?)))
+            .collect())
     }
 
     async fn set_many(

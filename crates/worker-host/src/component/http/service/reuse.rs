@@ -19,11 +19,12 @@ use wasmtime_wasi_http::handler::{
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-use super::body::{Guest, RequestBody};
-use super::call::{finish, into_http, service_head};
-use super::progress::Progress;
+use super::service_head;
 use crate::call::{CallError, one_line};
-use crate::exchange::{WorkerRequest, WorkerResponse};
+use crate::component::http::body::Guest;
+use crate::component::http::call::{finish, into_http};
+use crate::component::http::progress::Progress;
+use crate::exchange::{RequestBody, WorkerRequest, WorkerResponse};
 use crate::pace::Ticking;
 use crate::state::{State, Stdio};
 use crate::stdio::LogLevel;

@@ -4,15 +4,18 @@ mod body;
 mod call;
 mod outgoing;
 mod progress;
-mod reuse;
+#[cfg(feature = "concurrency")]
+mod service;
+#[cfg(not(feature = "concurrency"))]
+#[path = "service_absent.rs"]
+mod service;
 
-pub use body::{ComponentBody, RequestBody, RequestBodyError};
-pub(crate) use call::{answer, whole_body};
-pub(crate) use outgoing::Outgoing;
-pub(crate) use reuse::Reused;
+pub use body::ComponentBody;
+pub(super) use call::answer;
+pub(super) use outgoing::Outgoing;
+pub(super) use service::Service;
 
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
-use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::state::State;
 
@@ -22,5 +25,5 @@ pub(crate) enum HttpProgram {
     /// It exports `wasi:http/incoming-handler` 0.2.
     Proxy(ProxyPre<State>),
     /// It exports `wasi:http/handler` 0.3.
-    Service(ServicePre<State>),
+    Service(Service),
 }

@@ -7,34 +7,17 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
-use http_body_util::combinators::UnsyncBoxBody;
 use tokio::sync::oneshot;
 use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::progress::Progress;
 use crate::call::CallError;
+use crate::exchange::RequestBodyError;
 use crate::pace::Running;
 use crate::script::BodyAborted;
 
-/// The body of a request, piece by piece and with trailers.
-pub type RequestBody = UnsyncBoxBody<Bytes, RequestBodyError>;
-
-/// Why the body of a request has no end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RequestBodyError {
-    /// Longer than the limit `request_body`.
-    #[error("the request body is longer than its limit")]
-    TooLarge,
-    /// It stood still for too long.
-    #[error("the request body stood still for too long")]
-    TooSlow,
-    /// The client went away, or sent what is no body.
-    #[error("the request body broke off")]
-    Broken,
-}
-
 /// What `wasi:http` calls it.
-pub(super) fn incoming_error(error: RequestBodyError) -> Error {
+pub(in crate::component::http) fn incoming_error(error: RequestBodyError) -> Error {
     match error {
         RequestBodyError::TooLarge => Error::HttpRequestBodySize(None),
         RequestBodyError::TooSlow => Error::ConnectionReadTimeout,
@@ -46,10 +29,11 @@ pub(super) fn incoming_error(error: RequestBodyError) -> Error {
 const COLLECTED_BYTES_MAX: usize = 64 << 10;
 
 /// Who makes a body.
-pub(super) enum Guest {
+pub(in crate::component::http) enum Guest {
     /// An instance of its own.
     Own(Running<Result<(), CallError>>),
     /// One that answers other requests too; dropped, this tells it that nobody reads on.
+    #[cfg(feature = "concurrency")]
     Shared { _here: oneshot::Sender<Infallible> },
 }
 
@@ -72,13 +56,13 @@ impl std::fmt::Debug for ComponentBody {
 }
 
 /// A body, as far as it is there already.
-pub(super) enum Collected {
+pub(in crate::component::http) enum Collected {
     Whole(Bytes),
     Part(ComponentBody),
 }
 
 impl ComponentBody {
-    pub(super) fn new(
+    pub(in crate::component::http) fn new(
         body: WasiBody,
         length: Option<u64>,
         guest: Option<Guest>,
@@ -94,7 +78,7 @@ impl ComponentBody {
     }
 
     /// Takes what is there without waiting; all of it, if the guest has finished it.
-    pub(super) fn collect_ready(mut self) -> Result<Collected, BodyAborted> {
+    pub(in crate::component::http) fn collect_ready(mut self) -> Result<Collected, BodyAborted> {
         let mut context = Context::from_waker(Waker::noop());
         let mut pieces = Pieces::default();
         loop {

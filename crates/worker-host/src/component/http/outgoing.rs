@@ -70,6 +70,7 @@ impl WasiHttpHooks for Outgoing {
         PIECE_BYTES_MAX
     }
 
+    #[cfg(feature = "concurrency")]
     fn p3_outgoing_body_chunk_size(&mut self) -> usize {
         PIECE_BYTES_MAX
     }
