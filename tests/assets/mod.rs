@@ -3,6 +3,7 @@
 mod codings;
 mod conditions;
 mod methods;
+mod nginx_matrix;
 mod paths;
 mod ranges;
 

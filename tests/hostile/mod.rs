@@ -4,6 +4,7 @@ mod framing;
 mod http2;
 mod requests;
 mod slow;
+mod smuggling;
 
 use std::io;
 use std::net::TcpStream;

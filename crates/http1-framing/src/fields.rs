@@ -132,7 +132,7 @@ impl Fields {
     /// What the field that has just ended means.
     fn settle(&mut self, text: &Text) -> Result<(), Refusal> {
         // What is too long for a text is nothing that any of these could be.
-        let value = text.whole().map(<[u8]>::trim_ascii).unwrap_or_default();
+        let value = text.whole().map(without_blanks).unwrap_or_default();
         match self.known {
             Known::Other => {}
             Known::Host if self.has_host => return Err(Refusal::Hosts),
@@ -168,6 +168,15 @@ impl Fields {
             false => Ok(()),
         }
     }
+}
+
+/// Without the blanks around it. A tab is one too (RFC 9110, 5.6.3), but is no blank to all who
+/// read what these fields say, and nobody sends it.
+fn without_blanks(mut value: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] | [rest @ .., b' '] = value {
+        value = rest;
+    }
+    value
 }
 
 fn known(name: &Text) -> Known {
