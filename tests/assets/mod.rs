@@ -2,6 +2,7 @@
 
 mod codings;
 mod conditions;
+mod lint;
 mod methods;
 mod nginx_matrix;
 mod paths;
