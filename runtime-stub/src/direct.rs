@@ -173,12 +173,9 @@ fn recognise<'r>(received: &'r [u8], edge: &Edge) -> Recognised<'r> {
     plain(&request, length, edge).map_or(Recognised::Other, Recognised::Plain)
 }
 
-/// What httparse does not ask of a head: no empty line before it, no line that ends with LF alone,
-/// and no tab, which it takes off values without saying so.
+/// What httparse does not ask of a head: no empty line before it, and plain lines.
 fn is_framed_strictly(head: &[u8]) -> bool {
-    head.first() != Some(&b'\r')
-        && !head.contains(&b'\t')
-        && http1_framing::has_whole_line_ends(head)
+    head.first() != Some(&b'\r') && http1_framing::has_plain_lines(head)
 }
 
 fn plain<'r>(

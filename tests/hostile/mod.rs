@@ -5,6 +5,7 @@ mod http2;
 mod requests;
 mod slow;
 mod smuggling;
+mod tricks;
 
 use std::io;
 use std::net::TcpStream;

@@ -157,6 +157,19 @@ fn what_is_no_request_gets_400_and_the_connection_is_closed() {
 }
 
 #[test]
+fn another_version_of_http_gets_505() {
+    let app = start(&[]);
+    for version in ["0.9", "1.2", "2.0", "3.0", "9.9"] {
+        let mut connection = app.connect();
+        let request = format!("GET / HTTP/{version}\r\nhost: a\r\n\r\n");
+        connection.send(request.as_bytes()).unwrap();
+        let answers = answers_until_closed(&mut connection);
+        let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+        assert_eq!(statuses, [505], "{version}");
+    }
+}
+
+#[test]
 fn http_1_1_needs_one_host() {
     let app = start(&[]);
     let check = |head: &str, status: u16| {

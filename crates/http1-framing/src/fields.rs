@@ -1,7 +1,7 @@
 //! The fields of a head or of trailers (RFC 9112, 5), and what they say of a body (6).
 
 use crate::Refusal;
-use crate::bytes::{is_token, is_value};
+use crate::bytes::{count_tokens, count_values, is_token};
 use crate::host::is_host;
 use crate::text::Text;
 
@@ -62,22 +62,28 @@ impl Fields {
         self.count
     }
 
-    /// How many of these bytes mean nothing but themselves.
-    pub(crate) fn run(&self, bytes: &[u8]) -> usize {
-        match (self.state, self.known) {
-            (State::Value, Known::Other) => {
-                bytes.iter().take_while(|&&byte| is_value(byte)).count()
-            }
-            _ => 0,
+    /// Takes the bytes that go on with a name or a value, and says how many.
+    pub(crate) fn take_run(&mut self, bytes: &[u8], text: &mut Text) -> usize {
+        let count = match self.state {
+            State::Name => count_tokens(bytes),
+            State::Value => count_values(bytes),
+            State::LineStart | State::LineEnd | State::End => 0,
+        };
+        // The value of any other field is nobody's business here.
+        if self.state == State::Name || self.known != Known::Other {
+            text.extend(&bytes[..count]);
         }
+        count
     }
 
-    /// Takes the next byte; true if that was the last.
+    /// Takes the next byte, at which a run ends; true if that was the last.
     pub(crate) fn push(&mut self, byte: u8, text: &mut Text) -> Result<bool, Refusal> {
         match self.state {
             State::LineStart => self.line_start(byte, text)?,
             State::Name => self.name(byte, text)?,
-            State::Value => self.value(byte, text)?,
+            State::Value if byte == b'\r' => self.state = State::LineEnd,
+            State::Value if byte == b'\n' => return Err(Refusal::BareLf),
+            State::Value => return Err(Refusal::FieldValue),
             State::LineEnd if byte == b'\n' => {
                 self.settle(text)?;
                 self.state = State::LineStart;
@@ -97,7 +103,7 @@ impl Fields {
                 self.state = State::Name;
                 self.count += 1;
                 text.clear();
-                text.push(byte);
+                text.extend(&[byte]);
             }
             _ => return Err(Refusal::FieldName),
         }
@@ -112,19 +118,7 @@ impl Fields {
                 text.clear();
             }
             b' ' | b'\t' => return Err(Refusal::BlankBeforeColon),
-            _ if is_token(byte) => text.push(byte),
             _ => return Err(Refusal::FieldName),
-        }
-        Ok(())
-    }
-
-    fn value(&mut self, byte: u8, text: &mut Text) -> Result<(), Refusal> {
-        match byte {
-            b'\r' => self.state = State::LineEnd,
-            b'\n' => return Err(Refusal::BareLf),
-            _ if !is_value(byte) => return Err(Refusal::FieldValue),
-            _ if self.known != Known::Other => text.push(byte),
-            _ => {}
         }
         Ok(())
     }

@@ -149,15 +149,21 @@ impl Framing {
         !self.is_in_body() && !matches!(self.state, State::Between)
     }
 
-    /// Takes one byte of a head, or as many as mean nothing but themselves; says how many.
+    /// Takes a byte, or several that belong together; says how many.
     fn step(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
         let byte = bytes[0];
         let mut taken = 1;
         match self.state {
-            State::Between => self.begin(byte)?,
+            State::Between => taken = self.begin(byte),
             State::EmptyLine if byte == b'\n' => self.state = State::AfterEmptyLine,
             State::EmptyLine => return Err(Refusal::BareCr),
-            State::AfterEmptyLine => self.begin_after_empty_line(byte)?,
+            State::AfterEmptyLine if byte == b'\r' || byte == b'\n' => {
+                return Err(Refusal::EmptyLines);
+            }
+            State::AfterEmptyLine => {
+                taken = 0;
+                self.state = State::RequestLine;
+            }
             State::RequestLine => taken = self.request_line(bytes)?,
             State::RequestLineEnd if byte == b'\n' => self.state = State::Fields,
             State::RequestLineEnd => return Err(Refusal::BareCr),
@@ -170,35 +176,26 @@ impl Framing {
         Ok(taken)
     }
 
-    fn begin(&mut self, byte: u8) -> Result<(), Refusal> {
+    /// Takes the CR of an empty line, or nothing.
+    fn begin(&mut self, byte: u8) -> usize {
         self.line = RequestLine::new();
         self.fields = Fields::new();
         self.text.clear();
         self.head_bytes = 0;
         self.target_bytes = 0;
-        match byte {
-            b'\r' => self.state = State::EmptyLine,
-            _ => self.begin_line(byte)?,
-        }
-        Ok(())
-    }
-
-    fn begin_after_empty_line(&mut self, byte: u8) -> Result<(), Refusal> {
-        match byte {
-            b'\r' | b'\n' => Err(Refusal::EmptyLines),
-            _ => self.begin_line(byte),
-        }
-    }
-
-    fn begin_line(&mut self, byte: u8) -> Result<(), Refusal> {
-        self.state = State::RequestLine;
-        self.line.push(byte, &mut self.text).map(drop)
+        let is_empty_line = byte == b'\r';
+        self.state = match is_empty_line {
+            true => State::EmptyLine,
+            false => State::RequestLine,
+        };
+        is_empty_line.into()
     }
 
     fn request_line(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
-        let run = self.line.run(bytes);
+        let in_target = self.line.in_target();
+        let run = self.line.take_run(bytes, &mut self.text);
         let taken = run.max(1);
-        if self.line.in_target() {
+        if in_target {
             self.target_bytes += taken;
             // The blank at its end is counted too.
             if self.target_bytes > self.limits.target_bytes.saturating_add(1) {
@@ -212,7 +209,7 @@ impl Framing {
     }
 
     fn take_fields(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
-        let run = self.fields.run(bytes);
+        let run = self.fields.take_run(bytes, &mut self.text);
         let taken = run.max(1);
         self.count(taken)?;
         if run > 0 {

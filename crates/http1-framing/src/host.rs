@@ -9,53 +9,55 @@ use std::net::Ipv6Addr;
 /// is one with user information (4.2.4), with an empty port, or an address of a future version.
 #[must_use]
 pub fn is_host(value: &[u8]) -> bool {
-    let (host, port) = match value.strip_prefix(b"[") {
-        Some(rest) => {
-            let Some(end) = rest.iter().position(|&byte| byte == b']') else {
-                return false;
-            };
-            let (address, port) = (&rest[..end], &rest[end + 1..]);
-            return is_ipv6(address) && (port.is_empty() || is_port_after_colon(port));
-        }
-        None => match value.iter().position(|&byte| byte == b':') {
-            Some(at) => value.split_at(at),
-            None => (value, &value[value.len()..]),
-        },
-    };
-    is_name(host) && (port.is_empty() || is_port_after_colon(port))
+    if let Some(rest) = value.strip_prefix(b"[") {
+        let Some(end) = rest.iter().position(|&byte| byte == b']') else {
+            return false;
+        };
+        return is_ipv6(&rest[..end]) && is_end(&rest[end + 1..]);
+    }
+    let length = value.iter().take_while(|byte| NAMES[usize::from(**byte)]);
+    let (name, end) = value.split_at(length.count());
+    !name.is_empty() && has_whole_escapes(name) && is_end(end)
 }
 
 fn is_ipv6(address: &[u8]) -> bool {
     std::str::from_utf8(address).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
 }
 
-fn is_port_after_colon(text: &[u8]) -> bool {
-    text.strip_prefix(b":").is_some_and(|digits| {
-        let number = std::str::from_utf8(digits).ok().map(str::parse::<u16>);
-        digits.iter().all(u8::is_ascii_digit) && matches!(number, Some(Ok(_)))
+/// Nothing, or a port with its colon.
+fn is_end(text: &[u8]) -> bool {
+    let [b':', digits @ ..] = text else {
+        return text.is_empty();
+    };
+    let add = |port: u16, digit: &u8| {
+        let digit = digit.is_ascii_digit().then(|| u16::from(digit - b'0'))?;
+        port.checked_mul(10)?.checked_add(digit)
+    };
+    !digits.is_empty() && digits.iter().try_fold(0, add).is_some()
+}
+
+/// Whether two digits follow each `%`.
+fn has_whole_escapes(name: &[u8]) -> bool {
+    let mut pieces = name.split(|&byte| byte == b'%');
+    pieces.next();
+    pieces.all(|piece| match piece {
+        [a, b, ..] => a.is_ascii_hexdigit() && b.is_ascii_hexdigit(),
+        _ => false,
     })
 }
 
-/// `reg-name`, which IPv4 addresses are too, and not empty.
-fn is_name(name: &[u8]) -> bool {
-    let mut rest = name;
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = match byte {
-            b'%' => match after {
-                [a, b, after @ ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => after,
-                _ => return false,
-            },
-            _ if is_name_byte(byte) => after,
-            _ => return false,
-        };
+/// What may stand in a `reg-name`, which IPv4 addresses are too.
+const NAMES: [bool; 256] = {
+    let mut names = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        // unreserved, sub-delims, and escapes
+        names[byte] = matches!(byte, 0x30..=0x39 | 0x41..=0x5a | 0x61..=0x7a | 0x2d | 0x2e | 0x5f
+            | 0x7e | 0x21 | 0x24 | 0x26..=0x2c | 0x3b | 0x3d | 0x25);
+        byte += 1;
     }
-    !name.is_empty()
-}
-
-/// `unreserved` or `sub-delims`.
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
-}
+    names
+};
 
 #[cfg(test)]
 mod tests {
@@ -131,5 +133,13 @@ mod tests {
             assert!(!is_host(host.as_bytes()), "{host}");
         }
         assert!(!is_host(b"a\xff"));
+    }
+
+    #[test]
+    fn names_have_the_bytes_of_the_rfc() {
+        for byte in 0..=255_u8 {
+            let want = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%".contains(&byte);
+            assert_eq!(NAMES[usize::from(byte)], want, "{byte:#x}");
+        }
     }
 }

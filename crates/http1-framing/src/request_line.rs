@@ -1,7 +1,7 @@
 //! The first line of a request (RFC 9112, 3).
 
 use crate::Refusal;
-use crate::bytes::{is_target, is_token};
+use crate::bytes::{count_targets, count_tokens, is_target};
 use crate::host::is_host;
 use crate::text::Text;
 
@@ -60,15 +60,20 @@ impl RequestLine {
         !matches!(self.state, State::Method | State::Version(_) | State::Whole)
     }
 
-    /// How many of these bytes mean nothing but themselves.
-    pub(crate) fn run(self, bytes: &[u8]) -> usize {
+    /// Takes the bytes that go on with a method, or with a path and query, and says how many.
+    pub(crate) fn take_run(self, bytes: &[u8], text: &mut Text) -> usize {
         match self.state {
-            State::Rest => bytes.iter().take_while(|&&byte| is_target(byte)).count(),
+            State::Method => {
+                let count = count_tokens(bytes);
+                text.extend(&bytes[..count]);
+                count
+            }
+            State::Rest => count_targets(bytes),
             _ => 0,
         }
     }
 
-    /// Takes the next byte; true if that was the CR at the end.
+    /// Takes the next byte, at which a run ends; true if that was the CR at the end.
     pub(crate) fn push(&mut self, byte: u8, text: &mut Text) -> Result<bool, Refusal> {
         if byte == b'\n' {
             return Err(Refusal::BareLf);
@@ -84,10 +89,6 @@ impl RequestLine {
     }
 
     fn method(&mut self, byte: u8, text: &mut Text) -> Result<(), Refusal> {
-        if is_token(byte) {
-            text.push(byte);
-            return Ok(());
-        }
         let method = text.whole().ok_or(Refusal::Method)?;
         if byte != b' ' || method.is_empty() {
             return Err(Refusal::Method);
@@ -109,18 +110,18 @@ impl RequestLine {
         self.state = match (self.state, byte) {
             (State::TargetStart, b' ') => return Err(Refusal::Target),
             (State::TargetStart, _) if self.method == Method::Connect => {
-                text.push(byte);
+                text.extend(&[byte]);
                 State::Authority
             }
             (State::TargetStart, b'/') => State::Rest,
             (State::TargetStart, b'*') if self.method == Method::Options => State::Asterisk,
             (State::TargetStart, _) => {
-                text.push(byte);
+                text.extend(&[byte]);
                 State::Scheme
             }
             (State::Scheme, b':') if text.is(b"http") || text.is(b"https") => State::Slashes(0),
             (State::Scheme, _) if byte.is_ascii_alphabetic() => {
-                text.push(byte);
+                text.extend(&[byte]);
                 State::Scheme
             }
             (State::Slashes(0), b'/') => State::Slashes(1),
@@ -130,14 +131,13 @@ impl RequestLine {
             }
             (State::Authority, b'/' | b'?' | b' ') => self.after_authority(byte, text)?,
             (State::Authority, _) => {
-                text.push(byte);
+                text.extend(&[byte]);
                 State::Authority
             }
             (State::Asterisk | State::Rest, b' ') => {
                 text.clear();
                 State::Version(0)
             }
-            (State::Rest, _) => State::Rest,
             _ => return Err(Refusal::Target),
         };
         Ok(())
@@ -163,7 +163,7 @@ impl RequestLine {
         if !fits {
             return Err(Refusal::RequestLine);
         }
-        text.push(byte);
+        text.extend(&[byte]);
         let next = at + 1;
         if usize::from(next) < VERSION.len() {
             self.state = State::Version(next);

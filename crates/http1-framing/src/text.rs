@@ -26,17 +26,18 @@ impl Text {
         self.cut = false;
     }
 
-    pub(crate) fn push(&mut self, byte: u8) {
-        match self.bytes.get_mut(self.length) {
+    pub(crate) fn extend(&mut self, more: &[u8]) {
+        let end = self.length + more.len();
+        match self.bytes.get_mut(self.length..end) {
             Some(place) => {
-                *place = byte;
-                self.length += 1;
+                place.copy_from_slice(more);
+                self.length = end;
             }
             None => self.cut = true,
         }
     }
 
-    /// All that was pushed; `None` if that was too much.
+    /// All that came; `None` if that was too much.
     pub(crate) fn whole(&self) -> Option<&[u8]> {
         (!self.cut).then_some(&self.bytes[..self.length])
     }

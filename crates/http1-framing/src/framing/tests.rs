@@ -473,12 +473,19 @@ fn a_body_that_is_refused_takes_its_head_along_if_that_has_not_passed() {
 }
 
 #[test]
-fn a_head_is_scanned_for_bare_line_ends() {
+fn a_head_is_scanned_for_bare_line_ends_and_tabs() {
     for good in ["", "\r\n", "a\r\nb\r\n\r\n"] {
-        assert!(crate::has_whole_line_ends(good.as_bytes()), "{good:?}");
+        assert!(crate::has_plain_lines(good.as_bytes()), "{good:?}");
     }
-    for bad in ["\n", "a\n", "a\r\n\n", "\n\r\n", "a\r\nb\nc\r\n"] {
-        assert!(!crate::has_whole_line_ends(bad.as_bytes()), "{bad:?}");
+    for bad in [
+        "\n",
+        "a\n",
+        "a\r\n\n",
+        "\n\r\n",
+        "a\r\nb\nc\r\n",
+        "a\tb\r\n",
+    ] {
+        assert!(!crate::has_plain_lines(bad.as_bytes()), "{bad:?}");
     }
 }
 
