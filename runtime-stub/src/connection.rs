@@ -15,12 +15,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::direct;
 use crate::edge::Edge;
+use crate::framed_io::Framed;
 use crate::log;
 use crate::settings::ConnectionLimits;
 use crate::timed_io::{OpenRequest, Timed};
 
-/// The head of a request, URI and fields together. hyper answers 431 when it has so much and no
-/// end of it; a head of up to twice as much passes if its end comes in the same piece.
+/// The head of a request, URI and fields together. Above it: 431, or 414 if that is in the URI.
 const HEAD_BYTES_MAX: u16 = 16 << 10;
 
 /// For HTTP/2.
@@ -135,6 +135,14 @@ impl Server {
     }
 }
 
+/// What hyper holds to, held to before it: so the refusal is ours, and no part of it is read.
+fn head_limits() -> http1_framing::Limits {
+    http1_framing::Limits {
+        head_bytes: HEAD_BYTES_MAX.into(),
+        ..Default::default()
+    }
+}
+
 async fn serve(
     stream: TcpStream,
     edge: Edge,
@@ -173,12 +181,13 @@ async fn serve(
         }
     });
     // Whatever ends a connection early is the client's doing, and it is gone.
-    let io = TokioIo::new(io);
     if is_http2 {
+        let io = TokioIo::new(io);
         let _ = watcher
             .watch(server.http2.serve_connection(io, service))
             .await;
     } else {
+        let io = TokioIo::new(Framed::new(io, head_limits()));
         let _ = watcher
             .watch(server.http1.serve_connection(io, service))
             .await;

@@ -5,7 +5,8 @@
 //! code that answers all others ([`Edge`]), from the socket and to the socket, with no state
 //! machine in between ([`worker`] is the part for workers). Whatever is not recognised beyond doubt goes to hyper with every byte that
 //! was read, and so does the rest of its connection. Nothing is refused here, and nothing is parsed
-//! in a way of our own: httparse is what hyper parses with too.
+//! in a way of our own: httparse is what hyper parses with too. It lets pass more than [`http1_framing`]
+//! does, which is in front of hyper; what that would refuse is not recognised.
 
 mod worker;
 
@@ -166,7 +167,15 @@ fn recognise<'r>(received: &'r [u8], edge: &Edge) -> Recognised<'r> {
         Ok(httparse::Status::Partial) => return Recognised::Part,
         Err(_) => return Recognised::Other,
     };
+    if !is_framed_strictly(&received[..length]) {
+        return Recognised::Other;
+    }
     plain(&request, length, edge).map_or(Recognised::Other, Recognised::Plain)
+}
+
+/// What httparse does not ask of a head: no empty line before it, and plain lines.
+fn is_framed_strictly(head: &[u8]) -> bool {
+    head.first() != Some(&b'\r') && http1_framing::has_plain_lines(head)
 }
 
 fn plain<'r>(
@@ -223,7 +232,12 @@ fn plain_fields(fields: &[httparse::Header<'_>]) -> Option<HeaderMap> {
     for field in fields {
         let is = |name: &str| field.name.eq_ignore_ascii_case(name);
         match field.name.as_bytes().first()?.to_ascii_lowercase() {
-            b'h' if is("host") => hosts += 1,
+            b'h' if is("host") => {
+                if !http1_framing::is_host(field.value) {
+                    return None;
+                }
+                hosts += 1;
+            }
             b'a' if is("accept-encoding") => {
                 let value = HeaderValue::from_bytes(field.value).ok()?;
                 kept.append(ACCEPT_ENCODING, value);

@@ -28,6 +28,7 @@ use crate::app::App;
 use crate::asset::{self, AssetError};
 use crate::body::{Body, BodyError};
 use crate::find::{AssetRef, Destination, find_not_found_page};
+use crate::host;
 use crate::refusal::Refusal;
 use crate::worker_call::{self, BodyRead, WorkerTarget};
 
@@ -61,10 +62,11 @@ impl Edge {
     }
 
     /// Answers one request. Total: whatever goes wrong is an answer too.
-    pub async fn answer<B>(&self, request: Request<B>) -> Response<Body>
+    pub async fn answer<B>(&self, mut request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
     {
+        host::settle(&mut request);
         let is_head = request.method() == Method::HEAD;
         let has_body = request.version() <= Version::HTTP_11 && !request.body().is_end_stream();
         let mut response = self.route(request).await;
@@ -92,8 +94,8 @@ impl Edge {
     where
         B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
     {
-        if !has_one_host(&request) {
-            return refuse(Refusal::BadRequest);
+        if let Err(refusal) = host::check(&request) {
+            return refuse(refusal);
         }
         if request.method() == Method::OPTIONS && request.uri().path() == "*" {
             return asset::options();
@@ -239,15 +241,6 @@ where
         body.map_err(|error| -> BodyError { Box::new(error) })
             .boxed_unsync(),
     )
-}
-
-/// HTTP/1.1 asks for exactly one `Host` (RFC 9112, 3.2); HTTP/2 has `:authority`.
-fn has_one_host<B>(request: &Request<B>) -> bool {
-    if request.version() != Version::HTTP_11 {
-        return true;
-    }
-    let mut hosts = request.headers().get_all(HOST).iter();
-    hosts.next().is_some() && hosts.next().is_none()
 }
 
 /// Scheme and authority that a request addresses (RFC 9110, 7.1); what is no authority becomes

@@ -16,6 +16,8 @@ mod decoded;
 mod direct;
 mod edge;
 mod find;
+mod framed_io;
+mod host;
 mod limited_body;
 pub mod log;
 pub mod mapped;

@@ -17,6 +17,12 @@ pub(crate) enum Refusal {
     /// No valid path, or a header that has to be there once is not.
     BadRequest,
     NotFound,
+    /// The target is longer than the limit.
+    UriTooLong,
+    /// The head is longer than the limit, or has more fields.
+    HeadTooLarge,
+    /// A version of HTTP that nobody here speaks.
+    Version,
     /// An asset asked for with a method that assets do not have.
     Method(MethodRefusal),
     /// The client excludes every coding, identity too.
@@ -41,6 +47,9 @@ impl Refusal {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::UriTooLong => StatusCode::URI_TOO_LONG,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Method(MethodRefusal::NotAllowed) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Method(MethodRefusal::NotImplemented) => StatusCode::NOT_IMPLEMENTED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
@@ -58,6 +67,9 @@ impl Refusal {
         match self {
             Self::BadRequest => "The request cannot be understood.",
             Self::NotFound => "There is nothing at this address.",
+            Self::UriTooLong => "The address is longer than what is read here.",
+            Self::HeadTooLarge => "The fields of the request are more than what is read here.",
+            Self::Version => "HTTP is spoken here in the versions 1.0, 1.1 and 2.",
             Self::Method(_) => "This address does not answer to that method.",
             Self::NotAcceptable => "None of the accepted codings can be given.",
             Self::PreconditionFailed => "A condition of the request does not hold.",

@@ -2,7 +2,9 @@
 
 mod codings;
 mod conditions;
+mod lint;
 mod methods;
+mod nginx_matrix;
 mod paths;
 mod ranges;
 

@@ -53,7 +53,7 @@ fn no_request_can_be_smuggled_in_another() {
         assert_alive(app);
     }
     let app = start(&[]);
-    for (method, plain) in [("GET", 200), ("POST", 405)] {
+    for method in ["GET", "POST"] {
         let check = |fields: &str, body: &str, want: u16| {
             check(
                 &app,
@@ -62,16 +62,15 @@ fn no_request_can_be_smuggled_in_another() {
                 want,
             );
         };
-        // Both: hyper reads the chunks, and closes after its answer.
         check(
             "content-length: 5\r\ntransfer-encoding: chunked",
             "0\r\n\r\n",
-            plain,
+            400,
         );
         check(
             "transfer-encoding: chunked\r\ncontent-length: 50",
             "0\r\n\r\n",
-            plain,
+            400,
         );
         check("content-length: 5\r\ncontent-length: 6", "12345", 400);
         check("content-length: 5, 6", "12345", 400);
@@ -86,20 +85,19 @@ fn no_request_can_be_smuggled_in_another() {
         check("transfer-encoding: xchunked", "0\r\n\r\n", 400);
         check("transfer-encoding:\u{b}chunked", "0\r\n\r\n", 400);
         check("transfer-encoding : chunked", "0\r\n\r\n", 400);
-        // An answer is given before the body is read, and the connection closed after that.
-        check("transfer-encoding: chunked", "zz\r\n\r\n", plain);
-        check("transfer-encoding: chunked", "-1\r\n\r\n", plain);
+        check("transfer-encoding: chunked", "zz\r\n\r\n", 400);
+        check("transfer-encoding: chunked", "-1\r\n\r\n", 400);
         check(
             "transfer-encoding: chunked",
             "fffffffffffffffff\r\n\r\n",
-            plain,
+            400,
         );
         check(
             "transfer-encoding: chunked",
             "5\r\n123456\r\n0\r\n\r\n",
-            plain,
+            400,
         );
-        check("transfer-encoding: chunked", "0x0\r\n\r\n", plain);
+        check("transfer-encoding: chunked", "0x0\r\n\r\n", 400);
     }
     check(
         &app,

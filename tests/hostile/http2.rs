@@ -29,6 +29,7 @@ fn read_frame(stream: &mut TcpStream) -> io::Result<Frame> {
 }
 
 const DATA: u8 = 0;
+const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
@@ -61,6 +62,40 @@ fn http_2_is_spoken_to_those_who_know_before() {
     }
     // And closed after the time for that.
     while read_frame(&mut stream).is_ok() {}
+    assert_alive(&app);
+}
+
+/// RFC 9113, 8.3.1.
+#[test]
+fn host_and_authority_are_the_same_or_nothing_is_answered() {
+    #[track_caller]
+    fn check(app: &RunningApp, authority: &[u8], host: Option<&[u8]>, status: u8) {
+        let mut stream = http2(app);
+        let literal = |text: &[u8]| [&[u8::try_from(text.len()).unwrap()], text].concat();
+        // GET http://AUTHORITY/about, as above; and a literal with a name of its own.
+        let mut fields = [b"\x82\x86\x41", &literal(authority)[..], b"\x44\x06/about"].concat();
+        if let Some(host) = host {
+            fields.extend([b"\x00\x04host", &literal(host)[..]].concat());
+        }
+        let length = u8::try_from(fields.len()).unwrap();
+        let head = [0, 0, length, 1, 0x5, 0, 0, 0, 1];
+        stream.write_all(&head).unwrap();
+        stream.write_all(&fields).unwrap();
+        let frames = std::iter::from_fn(|| Some(read_frame(&mut stream).unwrap()));
+        let head = frames.into_iter().find(|frame| frame.0 == HEADERS).unwrap();
+        assert_eq!(head.2[0], status, "{authority:?} {host:?}");
+    }
+    // Indices of HPACK's static table.
+    const OK: u8 = 0x88;
+    const BAD_REQUEST: u8 = 0x8c;
+    let app = start(&[]);
+    check(&app, b"a", None, OK);
+    check(&app, b"a", Some(b"a"), OK);
+    check(&app, b"a:80", Some(b"A:80"), OK);
+    check(&app, b"a", Some(b"b"), BAD_REQUEST);
+    check(&app, b"a", Some(b""), BAD_REQUEST);
+    check(&app, b"a'b", None, OK);
+    check(&app, b"u@a", None, BAD_REQUEST);
     assert_alive(&app);
 }
 

@@ -4,6 +4,8 @@ mod framing;
 mod http2;
 mod requests;
 mod slow;
+mod smuggling;
+mod tricks;
 
 use std::io;
 use std::net::TcpStream;

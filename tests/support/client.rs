@@ -192,7 +192,8 @@ impl Connection {
         }
     }
 
-    fn exactly(&mut self, length: usize) -> io::Result<Vec<u8>> {
+    /// Reads so many bytes.
+    pub(crate) fn exactly(&mut self, length: usize) -> io::Result<Vec<u8>> {
         while self.rest.len() < length {
             self.more()?;
         }
