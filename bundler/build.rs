@@ -4,6 +4,9 @@
 //! bundler cargo would unify features and put the compiler into it. `WWS_STUB_PATH` names a ready
 //! one instead, for cross builds and packagers.
 
+#[path = "build/components.rs"]
+mod components;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -24,6 +27,8 @@ fn main() {
         None => build_stub(workspace, &out),
     };
     embed_engine(workspace, &out);
+    components::write_of_stub(workspace, "", TARGET, &out.join("stub-components.txt"));
+    components::write_of_engine(workspace, &out.join("engine-components.txt"));
     let folder = out.join("stub");
     fs::create_dir_all(&folder).expect("OUT_DIR can be written");
     let copy = folder.join("runtime-stub");
