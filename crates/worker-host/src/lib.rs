@@ -29,6 +29,7 @@ mod worker;
 pub use call::CallError;
 pub use engine::{
     Allocation, Cpu, EngineError, PoolSize, SETTINGS_VERSION, TARGET, WASMTIME_VERSION,
+    open_system_files,
 };
 pub use exchange::{BadResponse, WorkerBody, WorkerRequest, WorkerResponse};
 pub use http::{ComponentBody, RequestBody, RequestBodyError};
