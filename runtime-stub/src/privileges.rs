@@ -77,15 +77,46 @@ pub fn give_up(privileges: &Privileges) -> Result<(), PrivilegesError> {
     if privileges.sandbox == Sandbox::Off {
         return Ok(());
     }
-    let is_required = privileges.sandbox == Sandbox::Require;
-    let check = |what: &'static str, result: Result<(), String>| match result {
+    let files = files::restrict(&privileges.places);
+    accept(privileges.sandbox, "files", files)?;
+    accept(privileges.sandbox, "system calls", calls::restrict())
+}
+
+/// What a kernel cannot do is an error where it is required, and a line in the log elsewhere.
+fn accept(
+    sandbox: Sandbox,
+    what: &'static str,
+    result: Result<(), String>,
+) -> Result<(), PrivilegesError> {
+    match result {
         Ok(()) => Ok(()),
-        Err(reason) if is_required => Err(PrivilegesError::NoSandbox { what, reason }),
+        Err(reason) if sandbox == Sandbox::Require => {
+            Err(PrivilegesError::NoSandbox { what, reason })
+        }
         Err(reason) => {
             log::line("no_sandbox", &[("for", &what), ("reason", &reason)]);
             Ok(())
         }
-    };
-    check("files", files::restrict(&privileges.places))?;
-    check("system calls", calls::restrict())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_that_cannot_is_an_error_only_where_it_has_to() {
+        let accept = |sandbox, reason: Option<&str>| {
+            let result = reason.map_or(Ok(()), |reason| Err(reason.to_owned()));
+            accept(sandbox, "files", result).map_err(|error| error.to_string())
+        };
+        let want = "this machine cannot shut the app off from files (no Landlock); leave --sandbox \
+            require out to start without";
+        let missing = Some("no Landlock");
+        assert_eq!(accept(Sandbox::Require, missing), Err(want.to_owned()));
+        assert_eq!(accept(Sandbox::Auto, missing), Ok(()));
+        for sandbox in [Sandbox::Require, Sandbox::Auto] {
+            assert_eq!(accept(sandbox, None), Ok(()));
+        }
+    }
 }

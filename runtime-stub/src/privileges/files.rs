@@ -145,6 +145,51 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_reaches_only_what_it_was_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["read", "store", "other", "own/certificate"] {
+            std::fs::create_dir_all(path(name).parent().unwrap()).unwrap();
+            std::fs::write(path(name), "text").unwrap();
+        }
+        let places = [
+            Place::Read(path("read")),
+            Place::Store(path("store")),
+            Place::Replaced(path("own/certificate")),
+            Place::Removed(path("own/socket")),
+        ];
+        let try_all = || {
+            use std::fs::{File, read, remove_file, write};
+            restrict(&places)?;
+            let denied = |result: std::io::Result<()>| {
+                result.is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+            };
+            let copy = std::fs::copy("/proc/self/exe", path("other"));
+            Ok::<_, String>([
+                read(path("read")).is_ok(),
+                denied(write(path("read"), "new")),
+                write(path("store"), "new").is_ok(),
+                denied(read(path("other")).map(drop)),
+                denied(copy.map(drop)),
+                denied(File::create(path("made")).map(drop)),
+                denied(read("/etc/passwd").map(drop)),
+                // Somebody has put another one there.
+                read(path("own/certificate")).is_ok(),
+                denied(write(path("own/new"), "")),
+                remove_file(path("own/certificate")).is_ok(),
+                denied(remove_file(path("other"))),
+            ])
+        };
+        // What a thread gives up is gone for that thread alone.
+        let found = std::thread::scope(|scope| scope.spawn(try_all).join().unwrap());
+        match found {
+            Ok(found) => assert_eq!(found, [true; 11]),
+            Err(reason) => eprintln!("skipped: files out of reach: {reason}"),
+        }
+        assert_eq!(std::fs::read_to_string(path("other")).unwrap(), "text");
+    }
+
+    #[test]
     fn nothing_can_be_executed_or_made_beside_a_store() {
         let places = ["Read", "Replaced", "Removed"].map(|kind| match kind {
             "Read" => Place::Read("/tmp".into()),
