@@ -1,7 +1,7 @@
 //! The bundling pipeline: a folder in, a bundle out.
 //!
 //! ```text
-//! scan → survey → plan → compile → pack → executable (or memory, for `wws [PATH]`)
+//! scan → survey → plan → compile → pack → executable → image (or memory, for `wws [PATH]`)
 //! ```
 //!
 //! Each step takes what the one before it has established. Not here: serving, and anything that a

@@ -77,7 +77,7 @@ pub(crate) fn list_of_contents(
 ) -> Result<Vec<u8>, WriteError> {
     let workers = &ingredients.survey.workers;
     let mut components = of_lines(STUB);
-    if workers.iter().any(|worker| is_script(worker)) {
+    if workers.iter().any(is_script) {
         components.extend(of_lines(ENGINE));
     }
     components.extend(packages::of_workers(ingredients.site, workers));

@@ -169,6 +169,25 @@ fn root_becomes_the_user_that_is_named_and_stays_it() {
     );
 }
 
+/// Whether an app can see which of its pages were written to.
+fn sees_its_pages(app: &RunningApp) -> bool {
+    let files = fs::read_dir(format!("/proc/{}/fd", app.pid())).unwrap();
+    files
+        .filter_map(|file| fs::read_link(file.ok()?.path()).ok())
+        .any(|target| target.ends_with("pagemap"))
+}
+
+#[test]
+fn another_user_is_as_fast_as_root() {
+    if !is_root() {
+        return skipped("the pages of another user: only root can become one");
+    }
+    let app = site().bundle();
+    let seen = ["off", "auto"].map(|mode| sees_its_pages(&app.start(&["--sandbox", mode])));
+    assert_eq!(seen[0], seen[1]);
+    assert_eq!(sees_its_pages(&app.start(&["--user", "65531"])), seen[0]);
+}
+
 /// A command that runs an app as a user who is not root.
 fn as_user(user: &str, app: &BundledApp, arguments: &[&str]) -> Option<Command> {
     let folder = app.path().parent().unwrap().to_owned();
