@@ -4,6 +4,9 @@
 //! bundler cargo would unify features and put the compiler into it. `WWS_STUB_PATH` names a
 //! folder with ready ones instead, or one program for all, for cross builds and packagers.
 
+#[path = "build/components.rs"]
+mod components;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -25,9 +28,12 @@ fn main() {
         .expect("a workspace member");
     embed_engine(workspace, &out);
     let folder = out.join("stubs");
+    components::write_of_engine(workspace, &out.join("engine-components.txt"));
     fs::create_dir_all(&folder).expect("OUT_DIR can be written");
     let ready = env::var_os("WWS_STUB_PATH").map(PathBuf::from);
     for (name, features) in STUBS {
+        let list = out.join(format!("{name}-components.txt"));
+        components::write_of_stub(workspace, features, TARGET, &list);
         let stub = match &ready {
             Some(path) if path.is_dir() => path.join(name),
             Some(path) => path.clone(),

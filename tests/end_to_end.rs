@@ -5,6 +5,7 @@
 mod assets;
 mod bundle;
 mod components;
+mod container;
 mod examples;
 mod hostile;
 mod kv;

@@ -6,12 +6,14 @@ use std::process::ExitCode;
 
 use bundle_format::meta::Layout;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use oci_image::ImageName;
 use runtime_stub::ServeArgs;
 use runtime_stub::app::parse_prefix;
 use worker_host::Cpu;
 
 use crate::encode::{EncodeOptions, Encoding, Level};
 use crate::inspect::{InspectError, inspect};
+use crate::outputs::{ImageOutput, Outputs};
 use crate::pack::CodeOptions;
 use crate::progress::Progress;
 use crate::serve_folder::{FolderError, serve_folder};
@@ -63,9 +65,8 @@ struct BundleArgs {
     /// The folder of the site
     #[arg(default_value = ".")]
     site: PathBuf,
-    /// The executable to write
-    #[arg(short, long, value_name = "APP")]
-    output: PathBuf,
+    #[command(flatten)]
+    outputs: OutputArgs,
     #[command(flatten)]
     reading: ReadingArgs,
     /// What every path begins with, such as /shop
@@ -89,6 +90,39 @@ struct BundleArgs {
     /// Print nothing but errors
     #[arg(short, long)]
     quiet: bool,
+}
+
+/// What is written: an executable, an image, or both.
+#[derive(Args, Debug)]
+struct OutputArgs {
+    /// The executable to write
+    #[arg(short, long, value_name = "APP", required_unless_present = "oci")]
+    output: Option<PathBuf>,
+    /// The container image to write, as a tar for docker, podman and skopeo
+    #[arg(long, value_name = "TAR")]
+    oci: Option<PathBuf>,
+    /// What the image is called, such as registry.example/shop:1.2; the name of its file if not given
+    #[arg(long, value_name = "NAME", value_parser = ImageName::parse, requires = "oci")]
+    oci_name: Option<ImageName>,
+    /// Also write what the app is made of, in CycloneDX 1.5 as JSON
+    #[arg(long, value_name = "FILE")]
+    sbom: Option<PathBuf>,
+}
+
+impl From<OutputArgs> for Outputs {
+    fn from(arguments: OutputArgs) -> Self {
+        let OutputArgs {
+            output,
+            oci,
+            oci_name,
+            sbom,
+        } = arguments;
+        Self {
+            app: output,
+            image: oci.map(|path| ImageOutput::new(path, oci_name)),
+            sbom,
+        }
+    }
 }
 
 #[derive(Args, Debug)]
@@ -189,7 +223,7 @@ fn run_bundle(arguments: BundleArgs) -> Result<(), CommandError> {
         modified: source_date()?,
         progress: Progress::for_stderr(quiet),
     };
-    let summary = bundle(&options, &arguments.output)?;
+    let summary = bundle(&options, &arguments.outputs.into())?;
     let text = match (arguments.json, arguments.quiet) {
         (true, _) => serde_json::to_string_pretty(&summary)? + "\n",
         (false, true) => String::new(),
@@ -285,5 +319,33 @@ mod tests {
         assert_eq!(arguments.serve.site, PathBuf::from("./bundle"));
         let arguments = Arguments::parse_from(["wws", "bundle", "site", "-o", "app"]);
         assert!(matches!(arguments.command, Some(Command::Bundle(_))));
+    }
+
+    #[test]
+    fn an_app_or_an_image_has_to_be_asked_for() {
+        let parse = |arguments: &[&str]| {
+            Arguments::try_parse_from([&["wws", "bundle", "site"], arguments].concat())
+        };
+        for wrong in [
+            &[][..],
+            &["--sbom", "s"],
+            &["-o", "app", "--oci-name", "shop"],
+            &["--oci", "i", "--oci-name", "Shop"],
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+        let full = [
+            "--oci",
+            "i.tar",
+            "--oci-name",
+            "shop:1",
+            "-o",
+            "app",
+            "--sbom",
+            "s",
+        ];
+        for right in [&["-o", "app"][..], &["--oci", "i.tar"], &full] {
+            assert!(parse(right).is_ok(), "{right:?}");
+        }
     }
 }

@@ -46,6 +46,17 @@ impl Hosting {
         }
     }
 
+    /// What the program is built from, a line each, as the build script has found it.
+    pub fn stub_components(self) -> &'static str {
+        match self {
+            Self::Modules => include_str!(concat!(env!("OUT_DIR"), "/modules-components.txt")),
+            Self::Components => {
+                include_str!(concat!(env!("OUT_DIR"), "/components-components.txt"))
+            }
+            Self::Services => include_str!(concat!(env!("OUT_DIR"), "/services-components.txt")),
+        }
+    }
+
     /// The program.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The bundling pipeline: a folder in, a bundle out.
 //!
 //! ```text
-//! scan → survey → plan → compile → pack → executable (or memory, for `wws [PATH]`)
+//! scan → survey → plan → compile → pack → executable → image (or memory, for `wws [PATH]`)
 //! ```
 //!
 //! Each step takes what the one before it has established. Not here: serving, and anything that a
@@ -15,11 +15,13 @@ pub mod executable;
 pub mod hosting;
 pub mod inspect;
 pub mod media_type;
+pub mod outputs;
 pub mod pack;
 pub mod parallel;
 pub mod plan;
 pub mod problem;
 pub mod progress;
+pub mod sbom;
 pub mod scan;
 pub mod scripts;
 pub mod serve_folder;
@@ -27,7 +29,7 @@ pub mod summary;
 pub mod survey;
 
 use std::io::{Seek, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use bundle_format::meta::Layout;
@@ -36,6 +38,7 @@ use worker_host::{CodeTarget, Cpu};
 use crate::cache::Cache;
 use crate::encode::EncodeOptions;
 use crate::hosting::Hosting;
+use crate::outputs::{Outputs, Written};
 use crate::pack::{CodeOptions, Ingredients, Packed};
 use crate::progress::{Progress, Unit};
 use crate::summary::Summary;
@@ -84,28 +87,23 @@ pub enum BundleError {
     Write(#[from] executable::WriteError),
 }
 
-/// Bundles a site into an executable.
-pub fn bundle(options: &BundleOptions, output: &Path) -> Result<Summary, BundleError> {
+/// Bundles a site into an executable, an image, or both.
+pub fn bundle(options: &BundleOptions, outputs: &Outputs) -> Result<Summary, BundleError> {
     let begin = Instant::now();
-    executable::check_output(output, &options.site)?;
+    outputs.check(&options.site)?;
     let prepared = Prepared::new(options)?;
     let step = options
         .progress
         .begin("compressing", prepared.asset_bytes(), Unit::Bytes);
     let ingredients = prepared.ingredients(options);
-    let (packed, app_bytes) =
-        executable::write_app(output, &ingredients, |bytes| step.advance(bytes))?;
+    let (packed, written) = outputs.write(&ingredients, |bytes| step.advance(bytes))?;
     drop(step);
-    let app = summary::AppFile {
-        path: output.to_owned(),
-        bytes: app_bytes,
-    };
     Ok(Summary::new(
         &prepared.survey,
         &prepared.plan,
         &prepared.compiled,
         packed,
-        Some(app),
+        written,
         begin,
     ))
 }
@@ -129,7 +127,7 @@ pub fn bundle_into(
         &prepared.plan,
         &prepared.compiled,
         packed,
-        None,
+        Written::default(),
         begin,
     );
     Ok((summary, packed))
@@ -183,8 +181,9 @@ impl Prepared {
             .sum()
     }
 
-    fn ingredients(&self, options: &BundleOptions) -> Ingredients<'_> {
+    fn ingredients<'i>(&'i self, options: &'i BundleOptions) -> Ingredients<'i> {
         Ingredients {
+            site: &options.site,
             survey: &self.survey,
             plan: &self.plan,
             hosting: self.hosting,

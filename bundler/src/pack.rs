@@ -7,6 +7,7 @@ mod code;
 
 use std::collections::HashMap;
 use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
 
 use bundle_format::header::{HEADER_BYTES, Header, Section};
 use bundle_format::index::{
@@ -31,6 +32,8 @@ use crate::survey::{AssetFile, Survey};
 
 /// Everything that a bundle is written from.
 pub struct Ingredients<'i> {
+    /// The folder.
+    pub site: &'i Path,
     /// Files and layout.
     pub survey: &'i Survey,
     /// Paths.

@@ -4,7 +4,7 @@
 use std::io::{Cursor, Write};
 
 use runtime_stub::cli::{announce, describe_routes};
-use runtime_stub::serve::{self, ServeError};
+use runtime_stub::serve::{self, Bound, ServeError};
 use runtime_stub::{App, Settings};
 use worker_host::leak_pages;
 
@@ -26,7 +26,7 @@ pub enum FolderError {
 
 /// Serves a folder until it is told to end.
 pub fn serve_folder(options: &BundleOptions, settings: &Settings) -> Result<(), FolderError> {
-    let (runtime, signals) = serve::start_runtime()?;
+    let signals = serve::install_signals()?;
     let mut bundle = Cursor::new(Vec::new());
     let (summary, _) = bundle_into(options, &mut bundle)?;
     let bundle = bundle.into_inner();
@@ -36,6 +36,8 @@ pub fn serve_folder(options: &BundleOptions, settings: &Settings) -> Result<(), 
         Ok::<_, std::io::Error>(())
     })?;
     drop(bundle);
+    let bound = Bound::new(settings)?;
+    let runtime = serve::start_runtime()?;
     let app = runtime
         .block_on(App::open(mapped, settings.app.clone()))
         .map_err(ServeError::from)?;
@@ -47,7 +49,7 @@ pub fn serve_folder(options: &BundleOptions, settings: &Settings) -> Result<(), 
         drop(out);
         announce(address);
     };
-    let served = runtime.block_on(serve::serve(app, settings, signals, listening));
+    let served = runtime.block_on(serve::serve(app, settings, signals, bound, listening));
     runtime.shutdown_background();
     Ok(served?)
 }

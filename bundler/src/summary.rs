@@ -7,6 +7,7 @@ use bundle_format::meta::Layout;
 use serde::Serialize;
 
 use crate::compile::CompiledSite;
+use crate::outputs::Written;
 use crate::pack::Packed;
 use crate::plan::Plan;
 use crate::progress::megabytes;
@@ -35,6 +36,10 @@ pub struct Summary {
     pub notes: Vec<String>,
     /// The executable, if one was written.
     pub app: Option<AppFile>,
+    /// The container image, if one was written.
+    pub image: Option<ImageFile>,
+    /// The list of contents, if one was written.
+    pub sbom: Option<PathBuf>,
     /// How long it took.
     pub seconds: f64,
 }
@@ -61,6 +66,19 @@ pub struct AppFile {
     pub bytes: u64,
 }
 
+/// A container image.
+#[derive(Debug, Serialize)]
+pub struct ImageFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+    /// What it is called when it is loaded.
+    pub name: String,
+    /// What it is pulled by.
+    pub digest: String,
+}
+
 /// The name of a layout on the command line and in output.
 pub fn layout_name(layout: Layout) -> &'static str {
     match layout {
@@ -75,7 +93,7 @@ impl Summary {
         plan: &Plan,
         compiled: &CompiledSite,
         packed: Packed,
-        app: Option<AppFile>,
+        written: Written,
         begin: Instant,
     ) -> Self {
         let workers = plan.workers.iter().map(|worker| WorkerSummary {
@@ -98,7 +116,9 @@ impl Summary {
                 .as_ref()
                 .map(|engine| (engine.code.code.len() + engine.base.code.len()) as u64),
             notes: notes.into_iter().flatten().cloned().collect(),
-            app,
+            app: written.app,
+            image: written.image,
+            sbom: written.sbom,
             seconds: begin.elapsed().as_secs_f64(),
         }
     }
@@ -112,6 +132,23 @@ impl Summary {
             text.push_str(&format!("note     {note}\n"));
         }
         text
+    }
+}
+
+impl Summary {
+    fn write_image(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(ImageFile {
+            path, bytes, name, ..
+        }) = &self.image
+        {
+            let size = megabytes(*bytes);
+            writeln!(f, "image    {}, {size}, named {name}", path.display())?;
+            writeln!(f, "load     docker load -i {}", path.display())?;
+        }
+        match &self.sbom {
+            Some(path) => writeln!(f, "sbom     {}", path.display()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -180,6 +217,6 @@ impl std::fmt::Display for Summary {
             };
             writeln!(f, "run      {run}")?;
         }
-        Ok(())
+        self.write_image(f)
     }
 }

@@ -8,8 +8,8 @@ use clap::Parser;
 
 use crate::app::{App, StartError};
 use crate::mapped::own_bundle;
-use crate::serve::{self, ServeError};
-use crate::settings::{ServeArgs, SettingsError};
+use crate::serve::{self, Bound, ServeError};
+use crate::settings::{ServeArgs, Settings, SettingsError};
 
 /// A site and its workers in one file, made by `wws bundle`
 #[derive(Parser, Debug)]
@@ -50,21 +50,27 @@ pub fn run() -> ExitCode {
 
 fn run_app() -> Result<(), AppError> {
     // Signals first: from here on this can be PID 1.
-    let (runtime, signals) = serve::start_runtime()?;
+    let signals = serve::install_signals()?;
     let arguments = Arguments::parse();
     let mapped = own_bundle()?;
     let settings = arguments.serve.settle(|name| std::env::var(name).ok())?;
-    let app = runtime.block_on(App::open(mapped, settings.app.clone()))?;
     if arguments.routes {
-        std::io::stdout()
-            .lock()
-            .write_all(describe_routes(&app).as_bytes())?;
-        return Ok(());
+        return print_routes(mapped, settings);
     }
-    let served = runtime.block_on(serve::serve(app, &settings, signals, announce));
+    let bound = Bound::new(&settings)?;
+    let runtime = serve::start_runtime()?;
+    let app = runtime.block_on(App::open(mapped, settings.app.clone()))?;
+    let served = runtime.block_on(serve::serve(app, &settings, signals, bound, announce));
     // Workers that are still running are not waited for.
     runtime.shutdown_background();
     Ok(served?)
+}
+
+fn print_routes(mapped: &'static [u8], settings: Settings) -> Result<(), AppError> {
+    let runtime = serve::start_runtime()?;
+    let app = runtime.block_on(App::open(mapped, settings.app))?;
+    let text = describe_routes(&app);
+    Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
 }
 
 /// The one line on standard output that says where to find the app.

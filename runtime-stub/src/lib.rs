@@ -22,6 +22,7 @@ mod limited_body;
 pub mod log;
 pub mod mapped;
 mod memory_files;
+pub mod privileges;
 mod refusal;
 pub mod serve;
 pub mod settings;

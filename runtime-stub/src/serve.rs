@@ -1,21 +1,25 @@
 //! The life of a server: signals, listening, serving, draining.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket, lookup_host};
+use rustix::net::sockopt::set_socket_reuseaddr;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::{App, StartError};
 use crate::connection::{self, Connections};
 use crate::edge::Edge;
 use crate::log;
+use crate::privileges::{self, PrivilegesError};
 use crate::settings::Settings;
 
 /// Connections that the kernel holds until they are accepted.
-const BACKLOG: u32 = 4096;
+const BACKLOG: i32 = 4096;
 
 /// Why a server ended otherwise than it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +56,9 @@ pub enum ServeError {
     /// The app, or one of its workers.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// What is not needed could not be given up.
+    #[error(transparent)]
+    Privileges(#[from] PrivilegesError),
 }
 
 /// The signals that end a server. In place before anything else, so that it can be PID 1, for
@@ -80,17 +87,65 @@ impl Signals {
     }
 }
 
-/// A runtime for a server, with its signal handlers in place.
-pub fn start_runtime() -> Result<(tokio::runtime::Runtime, Signals), ServeError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+/// Puts the signal handlers in place, which needs no thread: they stay when this runtime is gone,
+/// and what comes before the one that serves is not lost.
+pub fn install_signals() -> Result<Signals, ServeError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(ServeError::Runtime)?;
-    let signals = {
-        let _context = runtime.enter();
-        Signals::install().map_err(ServeError::Runtime)?
-    };
-    Ok((runtime, signals))
+    let _context = runtime.enter();
+    Signals::install().map_err(ServeError::Runtime)
+}
+
+/// A runtime for a server. Its threads have the rights that this one has now.
+pub fn start_runtime() -> Result<tokio::runtime::Runtime, ServeError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(ServeError::Runtime)
+}
+
+/// The address that a server has taken, where nobody is let in yet. Having one means that the
+/// process has given up what it does not need.
+pub struct Bound {
+    socket: OwnedFd,
+    address: SocketAddr,
+    host: String,
+}
+
+impl Bound {
+    /// Takes the address, and then gives up all privileges: only root may take a low port. Has to
+    /// come before the runtime, whose threads would keep them.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Host`], [`ServeError::PortTaken`], [`ServeError::Listen`] and
+    /// [`ServeError::Privileges`].
+    pub fn new(settings: &Settings) -> Result<Self, ServeError> {
+        let host = settings.host.clone();
+        let address = resolve(&host, settings.port)?;
+        let socket = bind(address).map_err(|reason| not_listening(&host, address, reason))?;
+        privileges::give_up(&settings.privileges)?;
+        Ok(Self {
+            socket,
+            address,
+            host,
+        })
+    }
+
+    /// Lets clients in.
+    fn listen(self) -> Result<TcpListener, ServeError> {
+        let Self {
+            socket,
+            address,
+            host,
+        } = self;
+        rustix::net::listen(&socket, BACKLOG)
+            .map_err(io::Error::from)
+            .and_then(|()| TcpListener::from_std(socket.into()))
+            .map_err(|reason| not_listening(&host, address, reason))
+    }
 }
 
 /// Serves an app until it is told to end. `listening` is called once with the bound address.
@@ -98,10 +153,11 @@ pub async fn serve(
     app: Arc<App>,
     settings: &Settings,
     mut signals: Signals,
+    bound: Bound,
     listening: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     allow_many_files();
-    let listener = listen(&settings.host, settings.port).await?;
+    let listener = bound.listen()?;
     if let Ok(address) = listener.local_addr() {
         listening(address);
     }
@@ -148,34 +204,39 @@ async fn drain(connections: Connections, grace_period: Duration, mut signals: Si
     log::line("cut_off", &[("connections", &open()), ("reason", &reason)]);
 }
 
-async fn listen(host: &str, port: u16) -> Result<TcpListener, ServeError> {
+fn resolve(host: &str, port: u16) -> Result<SocketAddr, ServeError> {
     let unknown = |reason| ServeError::Host {
         host: host.to_owned(),
         reason,
     };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let mut addresses = lookup_host((bare, port)).await.map_err(unknown)?;
+    let mut addresses = (bare, port).to_socket_addrs().map_err(unknown)?;
     let no_address = || unknown(io::ErrorKind::AddrNotAvailable.into());
-    let address = addresses.next().ok_or_else(no_address)?;
-    bind(address).map_err(|reason| match reason.kind() {
-        io::ErrorKind::AddrInUse => ServeError::PortTaken {
-            host: host.to_owned(),
-            port,
-        },
-        _ => ServeError::Listen { address, reason },
-    })
+    addresses.next().ok_or_else(no_address)
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv6() {
-        TcpSocket::new_v6()?
-    } else {
-        TcpSocket::new_v4()?
+/// An address can turn out to be taken when it is bound, or when it is listened on.
+fn not_listening(host: &str, address: SocketAddr, reason: io::Error) -> ServeError {
+    match reason.kind() {
+        io::ErrorKind::AddrInUse => ServeError::PortTaken {
+            host: host.to_owned(),
+            port: address.port(),
+        },
+        _ => ServeError::Listen { address, reason },
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<OwnedFd> {
+    let family = match address {
+        SocketAddr::V4(_) => AddressFamily::INET,
+        SocketAddr::V6(_) => AddressFamily::INET6,
     };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(family, SocketType::STREAM, flags, None)?;
     // A server that is started again must not wait for the old one's connections to be forgotten.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+    set_socket_reuseaddr(&socket, true)?;
+    rustix::net::bind(&socket, &address)?;
+    Ok(socket)
 }
 
 /// As many open files as the system lets a process have: each connection is one.

@@ -1,5 +1,7 @@
 //! The settings of a running server: flags, then the environment, then defaults.
 
+mod privileges;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +11,10 @@ use clap::builder::BoolishValueParser;
 use kv::{Location, LocationError};
 use limits::{ByteSize, LimitOverrides, TimeSpan};
 
+pub use self::privileges::Sandbox;
+use self::privileges::{PrivilegeArgs, places_of};
 use crate::app::{AppOptions, parse_prefix};
+use crate::privileges::Privileges;
 
 /// The port that is listened on if none is given.
 const PORT_DEFAULT: u16 = 8080;
@@ -98,6 +103,8 @@ pub struct ServeArgs {
     /// How many connections may be open at once
     #[arg(long, env = "WWS_MAX_CONNECTIONS", value_parser = clap::value_parser!(u32).range(1..=1_000_000), default_value = "10000", value_name = "NUMBER", help_heading = "Limits of connections")]
     max_connections: u32,
+    #[command(flatten)]
+    privileges: PrivilegeArgs,
 }
 
 /// A value that may hold a password.
@@ -129,6 +136,8 @@ pub struct Settings {
     pub connections: ConnectionLimits,
     /// How long open requests may take to end.
     pub grace_period: Duration,
+    /// What is kept of root's.
+    pub privileges: Privileges,
 }
 
 /// The key-value store.
@@ -251,6 +260,7 @@ impl ServeArgs {
         } else {
             "127.0.0.1"
         };
+        let places = places_of(&location, self.outbound_ca.as_ref());
         Ok(Settings {
             host: host.unwrap_or_else(|| host_default.to_owned()),
             port: self.port.or(from_environment).unwrap_or(PORT_DEFAULT),
@@ -288,6 +298,7 @@ impl ServeArgs {
                 connections_max: self.max_connections as usize,
             },
             grace_period: self.grace_period.0,
+            privileges: self.privileges.settle(places),
         })
     }
 }
@@ -295,6 +306,7 @@ impl ServeArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::privileges::Place;
     use clap::Parser;
 
     #[derive(Parser)]
@@ -346,6 +358,19 @@ mod tests {
             let store = settle(&[], environment).unwrap().app.store;
             assert_eq!(store, StoreOptions::default());
         }
+    }
+
+    #[test]
+    fn files_that_flags_name_stay_within_reach() {
+        let places = |flags: &[&str]| settle(flags, &[]).unwrap().privileges.places;
+        assert_eq!(places(&["--kv", "redis://h"]), []);
+        assert_eq!(
+            places(&["--kv", "/data/kv", "--outbound-ca", "ca.pem"]),
+            [
+                Place::Store("/data/kv".into()),
+                Place::Read("ca.pem".into())
+            ]
+        );
     }
 
     #[test]

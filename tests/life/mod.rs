@@ -5,6 +5,7 @@ mod arguments;
 mod damage;
 mod end;
 mod places;
+mod privileges;
 
 use std::fs;
 use std::path::Path;

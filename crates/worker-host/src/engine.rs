@@ -165,6 +165,12 @@ fn enable_baseline(config: &mut Config) {
     }
 }
 
+/// Opens what an engine needs of the system, for a process that is about to give up the right to:
+/// the map of its own pages, which tells what a request has written to. Once open it stays so.
+pub fn open_system_files() {
+    let _is_there = PoolingAllocationConfig::is_pagemap_scan_available();
+}
+
 /// The engine that serves: a pool where the address space allows it, else on demand.
 pub(crate) fn serving_engine(
     size: &PoolSize,

@@ -33,7 +33,7 @@ pub use call::CallError;
 pub use component::ComponentBody;
 pub use engine::{
     Allocation, CodeTarget, Concurrency, Cpu, EngineError, PoolSize, SETTINGS_VERSION, TARGET,
-    WASMTIME_VERSION,
+    WASMTIME_VERSION, open_system_files,
 };
 pub use exchange::{
     BadResponse, RequestBody, RequestBodyError, WorkerBody, WorkerRequest, WorkerResponse,
