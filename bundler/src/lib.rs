@@ -19,6 +19,7 @@ pub mod parallel;
 pub mod plan;
 pub mod problem;
 pub mod progress;
+pub mod rules;
 pub mod scan;
 pub mod scripts;
 pub mod serve_folder;
@@ -36,6 +37,7 @@ use crate::cache::Cache;
 use crate::encode::EncodeOptions;
 use crate::pack::{CodeOptions, Ingredients, Packed};
 use crate::progress::{Progress, Unit};
+use crate::rules::PlannedRules;
 use crate::summary::Summary;
 use crate::survey::Survey;
 
@@ -98,14 +100,7 @@ pub fn bundle(options: &BundleOptions, output: &Path) -> Result<Summary, BundleE
         path: output.to_owned(),
         bytes: app_bytes,
     };
-    Ok(Summary::new(
-        &prepared.survey,
-        &prepared.plan,
-        &prepared.compiled,
-        packed,
-        Some(app),
-        begin,
-    ))
+    Ok(Summary::new(&prepared, packed, Some(app), begin))
 }
 
 /// Bundles a site into memory, or any other place.
@@ -122,14 +117,7 @@ pub fn bundle_into(
         step.advance(bytes)
     })?;
     drop(step);
-    let summary = Summary::new(
-        &prepared.survey,
-        &prepared.plan,
-        &prepared.compiled,
-        packed,
-        None,
-        begin,
-    );
+    let summary = Summary::new(&prepared, packed, None, begin);
     Ok((summary, packed))
 }
 
@@ -137,6 +125,7 @@ pub fn bundle_into(
 struct Prepared {
     survey: Survey,
     plan: plan::Plan,
+    rules: PlannedRules,
     compiled: compile::CompiledSite,
 }
 
@@ -146,7 +135,9 @@ impl Prepared {
         let files = scan::scan(&options.site, &ignore)?;
         let mut problems = Vec::new();
         let survey = survey::survey(&options.site, files, options.layout, &mut problems)?;
-        let plan = plan::plan(&survey.assets, &survey.workers, &mut problems);
+        let html = survey.rules.site.html;
+        let plan = plan::plan(&survey.assets, &survey.workers, html, &mut problems);
+        let rules = rules::plan_rules(&survey, &plan, &mut problems);
         let compiled = match survey.workers.as_slice() {
             [] => compile::CompiledSite::default(),
             workers => {
@@ -162,6 +153,7 @@ impl Prepared {
         Ok(Self {
             survey,
             plan,
+            rules,
             compiled,
         })
     }
@@ -178,6 +170,7 @@ impl Prepared {
         Ingredients {
             survey: &self.survey,
             plan: &self.plan,
+            rules: &self.rules,
             compiled: &self.compiled,
             cpu: options.cpu,
             encode: options.encode.clone(),

@@ -21,6 +21,7 @@ pub mod log;
 pub mod mapped;
 mod memory_files;
 mod refusal;
+mod rules;
 pub mod serve;
 pub mod settings;
 mod surroundings;

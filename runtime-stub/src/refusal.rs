@@ -17,6 +17,10 @@ pub(crate) enum Refusal {
     /// No valid path, or a header that has to be there once is not.
     BadRequest,
     NotFound,
+    /// A rule says that it was here once.
+    Gone,
+    /// A rule says that it may not be shown (RFC 7725).
+    LegalReasons,
     /// An asset asked for with a method that assets do not have.
     Method(MethodRefusal),
     /// The client excludes every coding, identity too.
@@ -37,10 +41,21 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// What a rule with that status refuses with.
+    pub(crate) fn of_rule(status: u16) -> Self {
+        match status {
+            410 => Self::Gone,
+            451 => Self::LegalReasons,
+            _ => Self::NotFound,
+        }
+    }
+
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Gone => StatusCode::GONE,
+            Self::LegalReasons => StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS,
             Self::Method(MethodRefusal::NotAllowed) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Method(MethodRefusal::NotImplemented) => StatusCode::NOT_IMPLEMENTED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
@@ -58,6 +73,8 @@ impl Refusal {
         match self {
             Self::BadRequest => "The request cannot be understood.",
             Self::NotFound => "There is nothing at this address.",
+            Self::Gone => "There is nothing at this address any more.",
+            Self::LegalReasons => "What is at this address may not be shown.",
             Self::Method(_) => "This address does not answer to that method.",
             Self::NotAcceptable => "None of the accepted codings can be given.",
             Self::PreconditionFailed => "A condition of the request does not hold.",
