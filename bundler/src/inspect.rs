@@ -1,5 +1,7 @@
 //! `wws inspect APP`: what is in an app.
 
+mod site;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
@@ -8,10 +10,11 @@ use std::path::{Path, PathBuf};
 use bundle_format::elf::{self, ElfError};
 use bundle_format::index::{Entry, EntryId, StoredCoding, Target, VariantId};
 use bundle_format::meta::{VarSource, WorkerKind, WorkerRecord};
-use bundle_format::{Bundle, Damage, OpenError};
+use bundle_format::{Bundle, Damage, OpenError, SiteRules};
 use limits::WorkerLimits;
 use outbound_rules::Rules;
 use serde::Serialize;
+use site::{InspectedSite, field_lines};
 
 use crate::progress::megabytes;
 use crate::summary::layout_name;
@@ -71,6 +74,7 @@ pub struct Inspection {
     modified: Option<u64>,
     workers: Vec<InspectedWorker>,
     script_engine: Option<InspectedEngine>,
+    site: InspectedSite,
     assets: Vec<InspectedAsset>,
     redirects: Vec<InspectedRedirect>,
     /// Whether every hash was checked.
@@ -139,6 +143,9 @@ struct InspectedAsset {
     path: String,
     media_type: String,
     cache: String,
+    /// What the rules of the site do to its fields, as they are written in `_headers`; a `+` before what
+    /// is added to what is there.
+    fields: Vec<String>,
     bytes: u64,
     variants: Vec<InspectedVariant>,
 }
@@ -174,6 +181,7 @@ pub fn inspect(path: &Path, verify: bool) -> Result<Inspection, InspectError> {
         verify_index(&bundle).map_err(damage(String::new()))?;
     }
     let meta = bundle.meta();
+    let rules = bundle.rules().map_err(damage(String::new()))?;
     let mut inspection = Inspection {
         app: path.to_owned(),
         app_bytes,
@@ -191,6 +199,7 @@ pub fn inspect(path: &Path, verify: bool) -> Result<Inspection, InspectError> {
             code_bytes: engine.code.code_bytes + engine.base.code_bytes,
             stored_bytes: engine.code.stored_bytes + engine.base.stored_bytes,
         }),
+        site: InspectedSite::of(meta, &rules),
         assets: Vec::new(),
         redirects: Vec::new(),
         verified: verify,
@@ -213,7 +222,7 @@ pub fn inspect(path: &Path, verify: bool) -> Result<Inspection, InspectError> {
     for number in 0..meta.index.entries {
         let id = EntryId(number);
         let name = bundle.path(id).map_err(damage(String::new()))?.to_owned();
-        inspect_entry(&bundle, id, &name, verify, &mut inspection)
+        inspect_entry(&bundle, &rules, id, &name, verify, &mut inspection)
             .map_err(damage(format!("{name}: ")))?;
     }
     inspection.assets.sort_by(|a, b| a.path.cmp(&b.path));
@@ -283,6 +292,7 @@ fn inspect_outbound(rules: &Rules, limits: &WorkerLimits) -> Option<InspectedOut
 
 fn inspect_entry(
     bundle: &Bundle,
+    rules: &SiteRules,
     id: EntryId,
     path: &str,
     verify: bool,
@@ -300,7 +310,9 @@ fn inspect_entry(
             content,
             media_type,
             cache,
+            fields,
         } => {
+            let set = fields.map(|id| rules.field_sets.get(id.place()).ok_or(Damage::Rules));
             let content = bundle.index().content(content)?;
             let mut variants = Vec::new();
             for variant in bundle.index().variants(&content) {
@@ -319,6 +331,7 @@ fn inspect_entry(
                 path,
                 media_type: media_type.cloned().ok_or(Damage::Index)?,
                 cache: format!("{cache:?}").to_lowercase(),
+                fields: set.transpose()?.map(field_lines).unwrap_or_default(),
                 bytes: content.length,
                 variants,
             });
@@ -365,6 +378,7 @@ impl std::fmt::Display for Inspection {
                 "scripts  run on one engine, {code} of native code, stored in {stored}"
             )?;
         }
+        write!(f, "{}", self.site)?;
         writeln!(
             f,
             "assets   {} paths, {} redirects",
@@ -383,10 +397,14 @@ impl std::fmt::Display for Inspection {
                 path,
                 media_type,
                 cache,
+                fields,
                 bytes,
                 ..
             } = asset;
             writeln!(f, "  {path}  {media_type}  {cache}  {bytes} B:{variants}")?;
+            fields
+                .iter()
+                .try_for_each(|field| writeln!(f, "    {field}"))?;
         }
         for InspectedRedirect { path, to } in &self.redirects {
             writeln!(f, "  {path} -> {to}")?;

@@ -21,6 +21,7 @@ pub mod parallel;
 pub mod plan;
 pub mod problem;
 pub mod progress;
+pub mod rules;
 pub mod sbom;
 pub mod scan;
 pub mod scripts;
@@ -41,6 +42,7 @@ use crate::hosting::Hosting;
 use crate::outputs::{Outputs, Written};
 use crate::pack::{CodeOptions, Ingredients, Packed};
 use crate::progress::{Progress, Unit};
+use crate::rules::PlannedRules;
 use crate::summary::Summary;
 use crate::survey::Survey;
 
@@ -98,14 +100,7 @@ pub fn bundle(options: &BundleOptions, outputs: &Outputs) -> Result<Summary, Bun
     let ingredients = prepared.ingredients(options);
     let (packed, written) = outputs.write(&ingredients, |bytes| step.advance(bytes))?;
     drop(step);
-    Ok(Summary::new(
-        &prepared.survey,
-        &prepared.plan,
-        &prepared.compiled,
-        packed,
-        written,
-        begin,
-    ))
+    Ok(Summary::new(&prepared, packed, written, begin))
 }
 
 /// Bundles a site into memory, or any other place.
@@ -122,14 +117,7 @@ pub fn bundle_into(
         step.advance(bytes)
     })?;
     drop(step);
-    let summary = Summary::new(
-        &prepared.survey,
-        &prepared.plan,
-        &prepared.compiled,
-        packed,
-        Written::default(),
-        begin,
-    );
+    let summary = Summary::new(&prepared, packed, Written::default(), begin);
     Ok((summary, packed))
 }
 
@@ -137,6 +125,7 @@ pub fn bundle_into(
 struct Prepared {
     survey: Survey,
     plan: plan::Plan,
+    rules: PlannedRules,
     hosting: Hosting,
     compiled: compile::CompiledSite,
 }
@@ -147,7 +136,9 @@ impl Prepared {
         let files = scan::scan(&options.site, &ignore)?;
         let mut problems = Vec::new();
         let survey = survey::survey(&options.site, files, options.layout, &mut problems)?;
-        let plan = plan::plan(&survey.assets, &survey.workers, &mut problems);
+        let html = survey.rules.site.html;
+        let plan = plan::plan(&survey.assets, &survey.workers, html, &mut problems);
+        let rules = rules::plan_rules(&survey, &plan, &mut problems);
         let hosting = Hosting::of_workers(&survey.workers);
         let compiled = match survey.workers.as_slice() {
             [] => compile::CompiledSite::default(),
@@ -168,6 +159,7 @@ impl Prepared {
         Ok(Self {
             survey,
             plan,
+            rules,
             hosting,
             compiled,
         })
@@ -186,6 +178,7 @@ impl Prepared {
             site: &options.site,
             survey: &self.survey,
             plan: &self.plan,
+            rules: &self.rules,
             hosting: self.hosting,
             compiled: &self.compiled,
             cpu: options.cpu,

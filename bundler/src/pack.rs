@@ -27,6 +27,7 @@ use crate::hosting::Hosting;
 use crate::media_type::{cache_policy, media_type};
 use crate::parallel::in_order;
 use crate::plan::{Plan, PlannedTarget};
+use crate::rules::PlannedRules;
 use crate::scan::SourceFile;
 use crate::survey::{AssetFile, Survey};
 
@@ -40,6 +41,8 @@ pub struct Ingredients<'i> {
     pub plan: &'i Plan,
     /// What the app can host.
     pub hosting: Hosting,
+    /// What the site says of its paths.
+    pub rules: &'i PlannedRules,
     /// Native code.
     pub compiled: &'i CompiledSite,
     /// The CPU that it was compiled for.
@@ -98,6 +101,9 @@ pub enum PackError {
     /// The meta section is plain data, so this is an error of wws.
     #[error(transparent)]
     Meta(#[from] bundle_format::meta::MetaError),
+    /// So is the rules section.
+    #[error(transparent)]
+    Rules(#[from] bundle_format::rules::RulesError),
 }
 
 /// Writes a bundle to `out`, which begins where the bundle does. `done` is called with the length
@@ -123,19 +129,21 @@ pub fn pack<W: Write + Seek>(
     let workers = pack_workers(&mut writer, ingredients, &mut packed)?;
     let code_section = Section::of_hashed_parts(code_at, writer.position - code_at);
 
-    let media_types = add_paths(&mut index, assets, &contents, ingredients.plan)?;
+    let media_types = add_paths(&mut index, assets, &contents, ingredients)?;
     let (index_bytes, shape) = index.build()?;
     let index_section = writer.section(&index_bytes)?;
     let index_section = Section::of_hashed_parts(index_section.offset, index_section.length);
     let hashes_section = writer.section(&block_hashes(&index_bytes))?;
     let meta = meta(ingredients, (workers, script_engine), media_types, shape);
     let meta_section = writer.section(&meta.encode()?)?;
+    let rules_section = writer.section(&ingredients.rules.rules.encode()?)?;
     let sections = [
         contents_section,
         code_section,
         index_section,
         hashes_section,
         meta_section,
+        rules_section,
     ];
     packed.bundle_bytes = writer.finish(sections)?;
     Ok(packed)
@@ -243,43 +251,51 @@ fn add_paths(
     index: &mut IndexBuilder,
     assets: &[AssetFile],
     contents: &[PackedContent],
-    plan: &Plan,
+    Ingredients { plan, rules, .. }: &Ingredients<'_>,
 ) -> Result<Vec<String>, PackError> {
-    // All paths of an asset are prefixes of its own, and share its bytes.
+    // Most paths of an asset are prefixes of its own, and share its bytes.
     let texts = assets
         .iter()
         .map(|asset| index.add_path(&asset.url_path))
         .collect::<Result<Vec<_>, _>>()?;
+    let text_of = |index: &mut IndexBuilder, asset: usize, path: &str| match assets[asset]
+        .url_path
+        .starts_with(path)
+    {
+        true => Ok(texts[asset].prefix(path.len())),
+        false => index.add_path(path),
+    };
     let mut media_types = MediaTypes::default();
     let mut pages: HashMap<&str, EntryId> = HashMap::new();
     for planned in &plan.paths {
-        let target = match planned.target {
+        let target = match &planned.target {
             PlannedTarget::Redirect { .. } => continue,
             PlannedTarget::Worker(place) => Target::Worker {
-                worker: u32::try_from(place).map_err(|_| IndexError::TooLarge)?,
+                worker: u32::try_from(*place).map_err(|_| IndexError::TooLarge)?,
             },
             PlannedTarget::Asset(place) => {
-                let PackedContent { id, is_utf8 } = contents[place];
-                let name = &assets[place].file.name;
+                let PackedContent { id, is_utf8 } = contents[*place];
+                let name = &assets[*place].file.name;
                 let media_type = media_types.number(media_type(name, is_utf8))?;
                 Target::Asset {
                     content: id,
                     media_type,
                     cache: cache_policy(name),
+                    fields: rules.fields.get(&planned.path).copied(),
                 }
             }
         };
         let text = match planned.target {
-            PlannedTarget::Asset(place) => texts[place].prefix(planned.path.len()),
+            PlannedTarget::Asset(place) => text_of(index, place, &planned.path)?,
             _ => index.add_path(&planned.path)?,
         };
         pages.insert(&planned.path, index.add_entry(text, target)?);
     }
     for planned in &plan.paths {
-        if let PlannedTarget::Redirect { asset, length } = planned.target
-            && let Some(to) = pages.get(&assets[asset].url_path[..length])
+        if let PlannedTarget::Redirect { asset, to } = &planned.target
+            && let Some(to) = pages.get(to.as_str())
         {
-            let text = texts[asset].prefix(planned.path.len());
+            let text = text_of(index, *asset, &planned.path)?;
             index.add_entry(text, Target::Redirect { to: *to })?;
         }
     }
@@ -327,6 +343,7 @@ fn meta(
         modified: ingredients.modified,
         media_types,
         not_found_depth: ingredients.plan.not_found_depth,
+        site: ingredients.rules.record.clone(),
         asset_files: u32::try_from(survey.assets.len()).unwrap_or(u32::MAX),
         index,
         workers,

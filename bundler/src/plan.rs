@@ -1,13 +1,15 @@
 //! Decides what answers each path. Pure: the same survey always gives the same plan.
 //!
-//! Clean URLs: `about.html` answers `/about`, `docs/index.html` answers `/docs/`; `/about.html`,
-//! `/docs/index.html` and `/docs` lead there. A path that several things claim goes to the first
-//! of: exact worker, file of that very name, page without its extension, redirect.
+//! Clean URLs, if the site does not choose otherwise: `about.html` answers `/about`, `docs/index.html`
+//! answers `/docs/`; `/about.html`, `/docs/index.html` and `/docs` lead there. A path that several
+//! things claim goes to the first of: exact worker, file of that very name, page without its extension,
+//! redirect.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use bundle_format::route::RoutePattern;
+use site_rules::HtmlMode;
 
 use crate::problem::Problem;
 use crate::survey::{AssetFile, WorkerFile};
@@ -35,18 +37,18 @@ pub struct PlannedPath {
 }
 
 /// What stands behind a path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlannedTarget {
     /// An asset, by its place in the survey's list.
     Asset(usize),
     /// A worker, by its place in [`Plan::workers`].
     Worker(usize),
-    /// The path of an asset's page, which is the given number of bytes of the asset's own path.
+    /// The path of an asset's page.
     Redirect {
         /// The asset.
         asset: usize,
-        /// How much of its path.
-        length: usize,
+        /// That path.
+        to: String,
     },
 }
 
@@ -60,9 +62,17 @@ pub struct PlannedWorker {
 }
 
 /// Plans a site; every conflict goes to `problems`.
-pub fn plan(assets: &[AssetFile], workers: &[WorkerFile], problems: &mut Vec<Problem>) -> Plan {
+pub fn plan(
+    assets: &[AssetFile],
+    workers: &[WorkerFile],
+    html: HtmlMode,
+    problems: &mut Vec<Problem>,
+) -> Plan {
     let workers_planned = plan_workers(workers, problems);
-    let mut claims = Claims::default();
+    let mut claims = Claims {
+        html,
+        paths: HashMap::new(),
+    };
     for (place, worker) in workers_planned.iter().enumerate() {
         if let Some(path) = worker.route.exact_path() {
             claims.claim(path, Rank::Worker, PlannedTarget::Worker(place));
@@ -130,15 +140,19 @@ enum Rank {
     Worker,
     File,
     Page,
+    /// Where a page and the index of a folder have the same path.
+    SecondPage,
     Redirect,
 }
 
-#[derive(Default)]
-struct Claims(HashMap<String, (Rank, PlannedTarget)>);
+struct Claims {
+    html: HtmlMode,
+    paths: HashMap<String, (Rank, PlannedTarget)>,
+}
 
 impl Claims {
     fn claim(&mut self, path: String, rank: Rank, target: PlannedTarget) {
-        match self.0.entry(path) {
+        match self.paths.entry(path) {
             Entry::Vacant(free) => {
                 free.insert((rank, target));
             }
@@ -151,41 +165,43 @@ impl Claims {
 
     fn claim_asset(&mut self, place: usize, file_path: &str) {
         let asset = PlannedTarget::Asset(place);
-        self.claim(file_path.to_owned(), Rank::File, asset);
-        let Some(page) = page_path(file_path) else {
+        self.claim(file_path.to_owned(), Rank::File, asset.clone());
+        let Some(Page { path, rank }) = page(self.html, file_path) else {
             return;
         };
-        self.claim(page.to_owned(), Rank::Page, asset);
-        if let Some(folder) = page.strip_suffix('/').filter(|folder| !folder.is_empty()) {
+        let folder = path.strip_suffix('/').filter(|folder| !folder.is_empty());
+        if let Some(folder) = folder.map(str::to_owned) {
             let redirect = PlannedTarget::Redirect {
                 asset: place,
-                length: page.len(),
+                to: path.clone(),
             };
-            self.claim(folder.to_owned(), Rank::Redirect, redirect);
+            self.claim(folder, Rank::Redirect, redirect);
         }
+        self.claim(path, rank, asset);
     }
 
-    fn target(&self, path: &str) -> Option<PlannedTarget> {
-        self.0.get(path).map(|(_, target)| *target)
+    fn target(&self, path: &str) -> Option<&PlannedTarget> {
+        self.paths.get(path).map(|(_, target)| target)
     }
 
-    /// The winners, in the order of the files; a file whose page is elsewhere leads to its page.
+    /// The winners, sorted; a way to a page that another file has won leads to nothing, and a file
+    /// whose page is elsewhere leads to its page.
     fn settle(mut self, assets: &[AssetFile]) -> Vec<PlannedPath> {
         for (place, AssetFile { url_path, .. }) in assets.iter().enumerate() {
-            let Some(page) = page_path(url_path) else {
+            let Some(Page { path, .. }) = page(self.html, url_path) else {
                 continue;
             };
-            let own = Some(PlannedTarget::Asset(place));
-            if self.target(page) == own && self.target(url_path) == own {
+            let own = Some(&PlannedTarget::Asset(place));
+            if self.target(&path) == own && self.target(url_path) == own {
                 let redirect = PlannedTarget::Redirect {
                     asset: place,
-                    length: page.len(),
+                    to: path,
                 };
-                self.0.insert(url_path.clone(), (Rank::File, redirect));
+                self.paths.insert(url_path.clone(), (Rank::File, redirect));
             }
         }
         let mut paths: Vec<PlannedPath> = self
-            .0
+            .paths
             .into_iter()
             .map(|(path, (_, target))| PlannedPath { path, target })
             .collect();
@@ -194,15 +210,35 @@ impl Claims {
     }
 }
 
-/// Where the page of an HTML file is: the file's path without `index.html` or `.html`, and so
-/// always the beginning of it.
-fn page_path(file_path: &str) -> Option<&str> {
-    match file_path.strip_suffix("/index.html") {
-        Some(_) => file_path.strip_suffix("index.html"),
-        None => file_path
+/// Where the page of an HTML file is.
+struct Page {
+    path: String,
+    rank: Rank,
+}
+
+/// Where the page of a file is, if it is HTML and the mode gives pages paths of their own.
+fn page(html: HtmlMode, file_path: &str) -> Option<Page> {
+    // The folder of an index, with its slash, or the name of another page.
+    let folder = file_path
+        .strip_suffix("index.html")
+        .filter(|folder| folder.ends_with('/'));
+    let name = || {
+        file_path
             .strip_suffix(".html")
-            .filter(|stem| !stem.ends_with('/')),
-    }
+            .filter(|stem| !stem.ends_with('/'))
+    };
+    let (path, rank) = match (html, folder) {
+        (HtmlMode::None, _) => return None,
+        (HtmlMode::Auto | HtmlMode::ForceSlash, Some(folder)) => (folder.to_owned(), Rank::Page),
+        (HtmlMode::DropSlash, Some("/")) => ("/".to_owned(), Rank::Page),
+        (HtmlMode::DropSlash, Some(folder)) => {
+            let path = folder.trim_end_matches('/').to_owned();
+            (path, Rank::SecondPage)
+        }
+        (HtmlMode::Auto | HtmlMode::DropSlash, None) => (name()?.to_owned(), Rank::Page),
+        (HtmlMode::ForceSlash, None) => (format!("{}/", name()?), Rank::SecondPage),
+    };
+    Some(Page { path, rank })
 }
 
 /// Assets that no path leads to, since a worker answers theirs.
@@ -259,7 +295,7 @@ mod tests {
         }
     }
 
-    fn site(assets: &[&str], workers: &[&str]) -> Result<Plan, Problems> {
+    fn site_in(html: HtmlMode, assets: &[&str], workers: &[&str]) -> Result<Plan, Problems> {
         let assets: Vec<AssetFile> = assets
             .iter()
             .map(|name| AssetFile {
@@ -276,24 +312,92 @@ mod tests {
             })
             .collect();
         let mut problems = Vec::new();
-        let plan = plan(&assets, &workers, &mut problems);
+        let plan = plan(&assets, &workers, html, &mut problems);
         Problems::check(problems).map(|()| plan)
     }
 
+    fn site(assets: &[&str], workers: &[&str]) -> Result<Plan, Problems> {
+        site_in(HtmlMode::Auto, assets, workers)
+    }
+
     /// Every path and what is there, in words.
-    fn table(assets: &[&str], workers: &[&str]) -> Vec<String> {
-        let plan = site(assets, workers).unwrap();
-        let name = |target: PlannedTarget| match target {
-            PlannedTarget::Asset(place) => assets[place].to_owned(),
-            PlannedTarget::Worker(place) => plan.workers[place].route.to_string() + " worker",
-            PlannedTarget::Redirect { asset, length } => {
-                format!("-> {}", &format!("/{}", assets[asset])[..length])
-            }
+    fn table_in(html: HtmlMode, assets: &[&str], workers: &[&str]) -> Vec<String> {
+        let plan = site_in(html, assets, workers).unwrap();
+        let name = |target: &PlannedTarget| match target {
+            PlannedTarget::Asset(place) => assets[*place].to_owned(),
+            PlannedTarget::Worker(place) => plan.workers[*place].route.to_string() + " worker",
+            PlannedTarget::Redirect { to, .. } => format!("-> {to}"),
         };
         plan.paths
             .iter()
-            .map(|p| format!("{} {}", p.path, name(p.target)))
+            .map(|p| format!("{} {}", p.path, name(&p.target)))
             .collect()
+    }
+
+    fn table(assets: &[&str], workers: &[&str]) -> Vec<String> {
+        table_in(HtmlMode::Auto, assets, workers)
+    }
+
+    #[test]
+    fn other_modes_have_every_page_with_a_slash_or_without_or_under_its_name_only() {
+        let files = ["index.html", "about.html", "docs/index.html", "a.css"];
+        assert_eq!(
+            table_in(HtmlMode::ForceSlash, &files, &[]),
+            [
+                "/ index.html",
+                "/a.css a.css",
+                "/about -> /about/",
+                "/about.html -> /about/",
+                "/about/ about.html",
+                "/docs -> /docs/",
+                "/docs/ docs/index.html",
+                "/docs/index.html -> /docs/",
+                "/index.html -> /",
+            ]
+        );
+        assert_eq!(
+            table_in(HtmlMode::DropSlash, &files, &[]),
+            [
+                "/ index.html",
+                "/a.css a.css",
+                "/about about.html",
+                "/about.html -> /about",
+                "/docs docs/index.html",
+                "/docs/index.html -> /docs",
+                "/index.html -> /",
+            ]
+        );
+        assert_eq!(
+            table_in(HtmlMode::None, &files, &[]),
+            [
+                "/a.css a.css",
+                "/about.html about.html",
+                "/docs/index.html docs/index.html",
+                "/index.html index.html",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_page_that_another_has_the_path_of_keeps_the_name_of_its_file() {
+        let files = ["foo.html", "foo/index.html"];
+        assert_eq!(
+            table_in(HtmlMode::ForceSlash, &files, &[]),
+            [
+                "/foo -> /foo/",
+                "/foo.html foo.html",
+                "/foo/ foo/index.html",
+                "/foo/index.html -> /foo/",
+            ]
+        );
+        assert_eq!(
+            table_in(HtmlMode::DropSlash, &files, &[]),
+            [
+                "/foo foo.html",
+                "/foo.html -> /foo",
+                "/foo/index.html foo/index.html"
+            ]
+        );
     }
 
     #[test]
@@ -375,7 +479,10 @@ mod tests {
                 program: Program::Wasm(Vec::new(), WorkerKind::CoreCommand),
                 config: site_config::parse_worker_config("a.toml", toml.as_bytes()).unwrap(),
             };
-            assert_eq!(plan(&[], &[worker], &mut Vec::new()).notes, want);
+            assert_eq!(
+                plan(&[], &[worker], HtmlMode::Auto, &mut Vec::new()).notes,
+                want
+            );
         }
         let every = "a.wasm may call every host, since allowed_hosts has \"*\"";
         let private = "a.wasm may call what is not on the public internet, such as the machine it \

@@ -53,6 +53,16 @@ impl From<site_config::Problem> for Problem {
     }
 }
 
+impl From<site_rules::Problem> for Problem {
+    fn from(problem: site_rules::Problem) -> Self {
+        let site_rules::Problem { file, line, error } = problem;
+        Self {
+            place: format!("{file}:{line}"),
+            message: error.to_string(),
+        }
+    }
+}
+
 /// At least one problem, sorted by place.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Problems(Vec<Problem>);

@@ -6,12 +6,11 @@ use std::time::Instant;
 use bundle_format::meta::Layout;
 use serde::Serialize;
 
-use crate::compile::CompiledSite;
+use crate::Prepared;
 use crate::outputs::Written;
 use crate::pack::Packed;
-use crate::plan::Plan;
 use crate::progress::megabytes;
-use crate::survey::{Program, Survey};
+use crate::survey::Program;
 
 /// What a bundle consists of.
 #[derive(Debug, Serialize)]
@@ -26,6 +25,10 @@ pub struct Summary {
     pub asset_bytes: u64,
     /// Their size in all codings.
     pub stored_asset_bytes: u64,
+    /// Lines of `_redirects`.
+    pub redirects: u32,
+    /// Paths of `_headers`.
+    pub header_rules: u32,
     /// In the order in which their routes are tried.
     pub workers: Vec<WorkerSummary>,
     /// The engine of all scripts, plain, if there are any.
@@ -89,26 +92,33 @@ pub fn layout_name(layout: Layout) -> &'static str {
 
 impl Summary {
     pub(crate) fn new(
-        survey: &Survey,
-        plan: &Plan,
-        compiled: &CompiledSite,
+        prepared: &Prepared,
         packed: Packed,
         written: Written,
         begin: Instant,
     ) -> Self {
+        let Prepared {
+            survey,
+            plan,
+            rules,
+            compiled,
+            hosting: _,
+        } = prepared;
         let workers = plan.workers.iter().map(|worker| WorkerSummary {
             route: worker.route.to_string(),
             source: survey.workers[worker.source].file.name.clone(),
             code_bytes: compiled.workers[worker.source].code.len() as u64,
             is_script: matches!(survey.workers[worker.source].program, Program::Script(_)),
         });
-        let notes = [&survey.notes, &plan.notes, &compiled.notes];
+        let notes = [&survey.notes, &plan.notes, &rules.notes, &compiled.notes];
         Self {
             layout: layout_name(survey.layout),
             layout_reason: survey.layout_reason.clone(),
             assets: survey.assets.len(),
             asset_bytes: packed.asset_bytes,
             stored_asset_bytes: packed.stored_asset_bytes,
+            redirects: rules.record.redirects,
+            header_rules: rules.record.header_rules,
             workers: workers.collect(),
             unused_files: survey.unused_files,
             script_engine_bytes: compiled
@@ -162,6 +172,13 @@ impl std::fmt::Display for Summary {
             megabytes(self.asset_bytes),
             megabytes(self.stored_asset_bytes)
         )?;
+        if self.redirects > 0 || self.header_rules > 0 {
+            let (redirects, headers) = (self.redirects, self.header_rules);
+            writeln!(
+                f,
+                "rules    {redirects} redirects, {headers} for header fields"
+            )?;
+        }
         writeln!(f, "workers  {}", self.workers.len())?;
         let width = self
             .workers

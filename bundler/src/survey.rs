@@ -18,6 +18,7 @@ use worker_host::WorkerKind;
 use worker_host::compile::{InspectError, WasmKind, inspect};
 
 use crate::problem::{Problem, Problems};
+use crate::rules::{RuleFile, RuleSources};
 use crate::scan::SourceFile;
 use crate::scripts::{self, ScriptFile};
 
@@ -32,6 +33,8 @@ pub struct Survey {
     pub assets: Vec<AssetFile>,
     /// Files that answer requests.
     pub workers: Vec<WorkerFile>,
+    /// What the site says of its paths.
+    pub rules: RuleSources,
     /// How many files are neither; only in a project.
     pub unused_files: usize,
     /// What the user may not expect.
@@ -67,13 +70,16 @@ pub enum Program {
     Script(ModuleGraph),
 }
 
-/// Files at the root of a site that configure it; never served.
-const SITE_CONFIG: &str = "wws.toml";
+/// The file at the root of a site that configures it; never served.
+pub const SITE_CONFIG: &str = "wws.toml";
+
+/// Its language runtimes in wws 1.7.
 const RUNTIMES_CONFIG: &str = ".wws.toml";
 
-/// Rules of other hosts that are not followed yet; serving the site without them would be wrong
-/// without anybody noticing.
-const RULE_FILES: [&str; 2] = ["_headers", "_redirects"];
+/// Rules for paths, at the root of what is served: of a site, or of the assets of a project. Never
+/// served.
+const HEADERS: &str = "_headers";
+const REDIRECTS: &str = "_redirects";
 
 /// Scripts that are workers in a project.
 const SCRIPTS: [&str; 8] = ["js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx"];
@@ -108,6 +114,7 @@ pub fn survey(
             layout_reason,
             assets: Vec::new(),
             workers: Vec::new(),
+            rules: RuleSources::default(),
             unused_files: 0,
             notes: Vec::new(),
         },
@@ -201,6 +208,8 @@ impl Sorter {
         match site_config::parse_site_config(&file.name, &bytes) {
             Ok(config) => {
                 self.site_limits = config.limits;
+                self.survey.rules.site = config.site;
+                self.survey.rules.cors = config.cors;
                 self.find_scripts(&config.scripts);
             }
             Err(problems) => self
@@ -267,8 +276,8 @@ impl Sorter {
     }
 
     fn sort_site(&mut self, file: SourceFile) {
-        if RULE_FILES.contains(&file.name.as_str()) {
-            self.refuse_rules(&file.name);
+        if matches!(file.name.as_str(), HEADERS | REDIRECTS) {
+            self.read_rules(&file);
         } else if let Some(stem) = file.name.strip_suffix(".wasm") {
             let stem = stem.to_owned();
             self.sort_wasm(file, &stem);
@@ -282,13 +291,21 @@ impl Sorter {
 
     fn sort_project(&mut self, file: SourceFile) {
         if let Some(below) = file.name.strip_prefix(PUBLIC) {
-            match RULE_FILES.contains(&below) {
-                true => self.refuse_rules(&file.name),
-                false => {
-                    let url_path = format!("/{below}");
-                    self.survey.assets.push(AssetFile { file, url_path });
-                }
+            if matches!(below, HEADERS | REDIRECTS) {
+                self.read_rules(&file);
+            } else {
+                let url_path = format!("/{below}");
+                self.survey.assets.push(AssetFile { file, url_path });
             }
+            return;
+        }
+        if matches!(file.name.as_str(), HEADERS | REDIRECTS) {
+            let name = &file.name;
+            let message = format!(
+                "rules lie where the assets do: move this file to {PUBLIC}{name}, or leave it out with \
+                 --ignore {name}"
+            );
+            self.problems.push(Problem::new(name.clone(), message));
             return;
         }
         let (stem, extension) = file.name.rsplit_once('.').unwrap_or((&file.name, ""));
@@ -310,12 +327,19 @@ impl Sorter {
         }
     }
 
-    fn refuse_rules(&mut self, name: &str) {
-        let message = format!(
-            "the rules of this file are not followed in this version of wws; leave it out with \
-             --ignore {name} if the site works without it"
-        );
-        self.problems.push(Problem::new(name, message));
+    fn read_rules(&mut self, file: &SourceFile) {
+        let Some(bytes) = self.read(file) else { return };
+        let name = file.name.clone();
+        let problems = if name.ends_with(HEADERS) {
+            site_rules::parse_headers(&name, &bytes)
+                .map(|rules| self.survey.rules.headers = RuleFile { name, rules })
+        } else {
+            site_rules::parse_redirects(&name, &bytes)
+                .map(|rules| self.survey.rules.redirects = RuleFile { name, rules })
+        };
+        let problems = problems.err().unwrap_or_default();
+        self.problems
+            .extend(problems.into_iter().map(Problem::from));
     }
 
     /// Whether a file is the configuration of a worker beside it. In a site a `.toml` may as well be

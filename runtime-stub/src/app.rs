@@ -4,17 +4,19 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use bundle_format::meta::WorkerKind;
-use bundle_format::{Bundle, OpenError};
+use bundle_format::{Bundle, Damage, OpenError};
 use bytes::Bytes;
 use http::HeaderValue;
 use http_semantics::SitePath;
 use limits::LimitOverrides;
+use site_rules::{CorsError, Origins};
 use worker_host::Worker;
 
 use crate::decoded::Decoded;
-use crate::find::{self, Destination};
+use crate::find::{self, Asked, Destination};
 use crate::log;
 use crate::memory_files::MemoryFiles;
+use crate::rules::Rules;
 use crate::settings::{OutboundOptions, StoreOptions};
 use crate::surroundings::{Surroundings, SurroundingsError};
 use crate::workers::{LoadFailure, Workers};
@@ -29,6 +31,7 @@ pub struct App {
     pub(crate) workers: Workers,
     pub(crate) decoded: Decoded,
     pub(crate) memory_files: MemoryFiles,
+    pub(crate) rules: Rules,
     media_types: Vec<HeaderValue>,
     pub(crate) modified: Option<SystemTime>,
     pub(crate) modified_header: Option<HeaderValue>,
@@ -42,6 +45,8 @@ pub struct App {
 pub struct AppOptions {
     /// In place of the bundle's; parsed by [`parse_prefix`].
     pub prefix: Option<String>,
+    /// Who may read its answers from other origins, in place of those that the bundle names.
+    pub cors: Option<Origins>,
     /// Stronger than what the workers' configurations say.
     pub limits: LimitOverrides,
     /// Where its data lives.
@@ -79,6 +84,9 @@ pub enum StartError {
         /// Not there, or not UTF-8.
         problem: std::env::VarError,
     },
+    /// `--cors` does not go with what the site says.
+    #[error("--cors (WWS_CORS): {0}")]
+    Cors(#[from] CorsError),
     /// The key-value store, or what calls to other servers need.
     #[error(transparent)]
     Surroundings(#[from] SurroundingsError),
@@ -104,6 +112,7 @@ impl App {
     pub async fn open(mapped: &'static [u8], options: AppOptions) -> Result<Arc<Self>, StartError> {
         let bundle = Bundle::open(Bytes::from_static(mapped))?;
         let meta = bundle.meta();
+        let rules = Rules::new(&meta.site, options.cors)?;
         let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
         let cores = u32::try_from(cores).unwrap_or(u32::MAX);
         let surroundings = Surroundings::open(meta, &options.store, &options.outbound).await?;
@@ -124,6 +133,7 @@ impl App {
             workers,
             decoded: Decoded::new(),
             memory_files: MemoryFiles::new(),
+            rules,
             media_types,
             modified,
             modified_header,
@@ -186,12 +196,28 @@ impl App {
         }
     }
 
-    /// What answers a path, below the prefix.
-    pub(crate) fn find(&self, path: &SitePath<'_>) -> Result<Destination, bundle_format::Damage> {
-        match path.without_prefix(&self.prefix) {
-            Some(path) => find::find(&self.bundle, &path),
-            None if path.as_str() == self.prefix => Ok(Destination::Redirect("/".to_owned())),
-            None => Ok(Destination::Nothing),
+    /// What answers a request, below the prefix.
+    pub(crate) fn find(&self, asked: Asked<'_>) -> Result<Destination, Damage> {
+        let Some(path) = asked.path.without_prefix(&self.prefix) else {
+            return Ok(match asked.path.as_str() == self.prefix {
+                true => Destination::Redirect("/".to_owned()),
+                false => Destination::Nothing,
+            });
+        };
+        let by_rules = site_rules::Asked {
+            host: asked.host,
+            path: &path,
+        };
+        let follow = |found| find::follow(&self.bundle, &found, &self.prefix, asked.query);
+        if let Some(found) = self.rules.first_forced(&self.bundle, by_rules)? {
+            return follow(found);
+        }
+        match find::find(&self.bundle, &path)? {
+            Destination::Nothing => match self.rules.first(&self.bundle, by_rules)? {
+                Some(found) => follow(found),
+                None => Ok(Destination::Nothing),
+            },
+            destination => Ok(destination),
         }
     }
 

@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::body::Body;
 use crate::find::AssetRef;
 use crate::refusal::Refusal;
+use crate::rules::Fields;
 
 /// Work on more bytes than this (hashing, decoding) leaves the threads that serve connections.
 const INLINE_BYTES_MAX: u64 = 256 << 10;
@@ -39,12 +40,14 @@ pub(crate) enum AssetError {
 }
 
 /// One representation of an asset.
-struct Selected {
+struct Selected<'a> {
     coding: Coding,
     etag: EntityTag,
     bytes: Bytes,
     /// Whether another client could get another coding.
     negotiated: bool,
+    /// What the site's rules do to the fields.
+    fields: Option<&'a Fields>,
 }
 
 /// Answers a GET, HEAD or OPTIONS for an asset.
@@ -83,17 +86,19 @@ pub(crate) async fn respond(
     Ok(response)
 }
 
-/// Answers with the site's own page for a path that leads nowhere.
-pub(crate) async fn respond_not_found(
+/// Answers with a page of the site for a path that leads nowhere, or nowhere any more; `refusal` where
+/// the client accepts no coding of it.
+pub(crate) async fn respond_refused(
     app: &App,
     asset: AssetRef,
     request: &HeaderMap,
+    refusal: Refusal,
 ) -> Result<Response<Body>, AssetError> {
     let Some(selected) = select(app, asset, request).await? else {
-        return Ok(Refusal::NotFound.response().map(Body::from));
+        return Ok(refusal.response().map(Body::from));
     };
     let mut response = with_ranges(app, asset, &selected, RangeSet::Whole);
-    *response.status_mut() = StatusCode::NOT_FOUND;
+    *response.status_mut() = refusal.status();
     response.headers_mut().remove(ACCEPT_RANGES);
     Ok(response)
 }
@@ -112,11 +117,11 @@ pub(crate) fn drop_body(response: &mut Response<Body>) {
 }
 
 /// Chooses a coding and gets its bytes; `None` if the client accepts none.
-async fn select(
-    app: &App,
+async fn select<'a>(
+    app: &'a App,
     asset: AssetRef,
     request: &HeaderMap,
-) -> Result<Option<Selected>, AssetError> {
+) -> Result<Option<Selected<'a>>, AssetError> {
     let content = app.bundle.index().content(asset.content)?;
     let mut offers = [Coding::Identity; CODINGS];
     let mut stored: [Option<(VariantId, Variant)>; CODINGS] = [None; CODINGS];
@@ -148,6 +153,7 @@ async fn select(
         etag: EntityTag::new(&hash),
         bytes,
         negotiated: count > 0,
+        fields: app.rules.field_set(&app.bundle, asset.fields)?,
     }))
 }
 
@@ -194,7 +200,7 @@ async fn plain_bytes(app: &App, asset: AssetRef, content: Content) -> Result<Byt
 fn with_ranges(
     app: &App,
     asset: AssetRef,
-    selected: &Selected,
+    selected: &Selected<'_>,
     ranges: RangeSet,
 ) -> Response<Body> {
     let mut response = Response::new(Body::empty());
@@ -202,7 +208,7 @@ fn with_ranges(
     if ranges == RangeSet::Unsatisfiable {
         *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
         let headers = response.headers_mut();
-        common_fields(app, asset, selected, headers);
+        fields_of_not_modified(app, asset, selected, headers);
         headers.insert(CONTENT_RANGE, text(unsatisfied_content_range(length)));
         // No cache may give this to a client that asked for something else.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -217,7 +223,7 @@ fn with_ranges(
                 .insert(CONTENT_RANGE, text(content_range(range, length)));
             *response.body_mut() = slice(bytes, range).into();
         }
-        RangeSet::Many(ranges) => multipart(app, asset, selected, ranges, &mut response),
+        RangeSet::Many(ranges) => multipart(selected, ranges, &mut response),
         RangeSet::Whole | RangeSet::Unsatisfiable => {
             *response.body_mut() = bytes.clone().into();
         }
@@ -231,17 +237,13 @@ fn slice(bytes: &Bytes, range: ByteRange) -> Bytes {
     bytes.slice(place(range.start())..place(range.end()))
 }
 
-fn multipart(
-    app: &App,
-    asset: AssetRef,
-    selected: &Selected,
-    ranges: Vec<ByteRange>,
-    response: &mut Response<Body>,
-) {
+fn multipart(selected: &Selected<'_>, ranges: Vec<ByteRange>, response: &mut Response<Body>) {
     // 128 bits of a hash of the content: as unlikely to stand in it as to be guessed.
     let boundary = format!("wws-{}", selected.etag.token());
-    let media_type = app.media_type(asset.media_type);
-    let media_type = media_type.to_str().unwrap_or("application/octet-stream");
+    // That of the whole, which a rule may have chosen, is that of its parts.
+    let media_type = response.headers().get(CONTENT_TYPE).cloned();
+    let media_type = media_type.as_ref().and_then(|value| value.to_str().ok());
+    let media_type = media_type.unwrap_or("application/octet-stream");
     let length = selected.bytes.len() as u64;
     let layout = MultipartLayout::new(ranges, length, media_type, &boundary);
     let mut parts = std::collections::VecDeque::new();
@@ -258,7 +260,12 @@ fn multipart(
 }
 
 /// The fields of a 200 or 206.
-fn representation_fields(app: &App, asset: AssetRef, selected: &Selected, headers: &mut HeaderMap) {
+fn representation_fields(
+    app: &App,
+    asset: AssetRef,
+    selected: &Selected<'_>,
+    headers: &mut HeaderMap,
+) {
     headers.reserve(10);
     headers.insert(CONTENT_TYPE, app.media_type(asset.media_type));
     common_fields(app, asset, selected, headers);
@@ -270,10 +277,26 @@ fn representation_fields(app: &App, asset: AssetRef, selected: &Selected, header
     }
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(fields) = selected.fields {
+        fields.apply(headers);
+    }
+}
+
+/// The fields of an answer that repeats what a 200 would say of the representation, and no more.
+fn fields_of_not_modified(
+    app: &App,
+    asset: AssetRef,
+    selected: &Selected<'_>,
+    headers: &mut HeaderMap,
+) {
+    common_fields(app, asset, selected, headers);
+    if let Some(fields) = selected.fields {
+        fields.apply_to_not_modified(headers);
+    }
 }
 
 /// The fields that a 304 repeats too (RFC 9110, 15.4.5).
-fn common_fields(app: &App, asset: AssetRef, selected: &Selected, headers: &mut HeaderMap) {
+fn common_fields(app: &App, asset: AssetRef, selected: &Selected<'_>, headers: &mut HeaderMap) {
     headers.insert(ETAG, selected.etag.header());
     headers.insert(CACHE_CONTROL, cache_control(asset.cache));
     if selected.negotiated {
@@ -292,11 +315,10 @@ fn cache_control(policy: CachePolicy) -> HeaderValue {
     })
 }
 
-fn not_modified(app: &App, asset: AssetRef, selected: &Selected) -> Response<Body> {
+fn not_modified(app: &App, asset: AssetRef, selected: &Selected<'_>) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
-    let headers = response.headers_mut();
-    common_fields(app, asset, selected, headers);
+    fields_of_not_modified(app, asset, selected, response.headers_mut());
     response
 }
 

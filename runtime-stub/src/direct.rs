@@ -15,9 +15,9 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::header::{ACCEPT_ENCODING, DATE, ETAG, HeaderMap, HeaderName, HeaderValue};
+use http::header::{ACCEPT_ENCODING, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use http::uri::PathAndQuery;
-use http::{Method, Response, StatusCode};
+use http::{Response, StatusCode};
 use http_semantics::SitePath;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -25,7 +25,7 @@ use tokio::sync::watch;
 
 use crate::body::Body;
 use crate::edge::{Edge, origin};
-use crate::find::{AssetRef, Destination};
+use crate::find::{Asked, AssetRef, Destination};
 use crate::memory_files::MemoryFile;
 use crate::timed_io::Timed;
 use crate::worker_call::WorkerTarget;
@@ -64,7 +64,7 @@ pub(crate) async fn serve(
                         fields,
                     } => {
                         let path = path.as_str();
-                        let response = edge.asset(asset, path, &Method::GET, &fields).await;
+                        let response = edge.asset_get(asset, path, &fields).await;
                         received.advance(length);
                         send_asset(io, edge, response, &mut head).await?;
                     }
@@ -149,7 +149,7 @@ enum Target<'r> {
     Asset {
         asset: AssetRef,
         path: SitePath<'r>,
-        /// `Accept-Encoding`, if there is one: nothing else matters to a plain asset.
+        /// `Accept-Encoding` and `Origin`, if there are: nothing else matters to a plain asset.
         fields: HeaderMap,
     },
     Worker {
@@ -188,32 +188,61 @@ fn plain<'r>(
     }
     let fields = plain_fields(request.headers)?;
     let target = request.path?;
-    let path = SitePath::parse(target.split_once('?').map_or(target, |(path, _)| path)).ok()?;
+    let (path, query) = match target.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (target, None),
+    };
+    let path = SitePath::parse(path).ok()?;
     // The http crate refuses some bytes that httparse lets pass.
     if !target.bytes().all(|byte| byte.is_ascii_graphic()) || target.contains('#') {
         return None;
     }
-    let target = match edge.find(&path).ok()? {
+    let asked = Asked {
+        path: &path,
+        query,
+        // What a host has to do with it, only rules say.
+        host: edge
+            .app()
+            .rules
+            .has_redirects()
+            .then(|| host(request.headers))
+            .flatten(),
+    };
+    let target = match edge.find(asked).ok()? {
         Destination::Asset(asset) => Target::Asset {
             asset,
             path,
             fields,
         },
-        Destination::Worker { worker, params } => {
+        Destination::Worker {
+            worker,
+            params,
+            url: rewritten,
+        } => {
             // The http crate has an opinion of its own on targets.
             let url = target.parse::<PathAndQuery>().ok()?;
             let fields = all_fields(request.headers)?;
             let target = WorkerTarget {
                 worker,
                 origin: origin(None, &fields),
-                url: url.as_str().to_owned(),
+                url: rewritten.unwrap_or_else(|| url.as_str().to_owned()),
                 params,
             };
             Target::Worker { target, fields }
         }
-        Destination::Redirect(_) | Destination::Nothing => return None,
+        Destination::Redirect(_)
+        | Destination::Sent { .. }
+        | Destination::Page { .. }
+        | Destination::Nothing => return None,
     };
     Some(PlainRequest { target, length })
+}
+
+fn host<'r>(fields: &[httparse::Header<'r>]) -> Option<&'r str> {
+    let host = fields
+        .iter()
+        .find(|field| field.name.eq_ignore_ascii_case("host"))?;
+    std::str::from_utf8(host.value).ok()
 }
 
 fn all_fields(fields: &[httparse::Header<'_>]) -> Option<HeaderMap> {
@@ -241,6 +270,9 @@ fn plain_fields(fields: &[httparse::Header<'_>]) -> Option<HeaderMap> {
             b'a' if is("accept-encoding") => {
                 let value = HeaderValue::from_bytes(field.value).ok()?;
                 kept.append(ACCEPT_ENCODING, value);
+            }
+            b'o' if is("origin") => {
+                kept.append(ORIGIN, HeaderValue::from_bytes(field.value).ok()?);
             }
             b'c' if is("connection") && !field.value.eq_ignore_ascii_case(b"keep-alive") => {
                 return None;

@@ -1,11 +1,13 @@
 //! From a path to what answers it: one lookup, and on a miss a few rules more.
 //!
 //! Order: exact worker, asset, `[id]`, `[...rest]` (exact workers and assets are in the index,
-//! which holds the winner), then the same path without its slash at the end.
+//! which holds the winner), then the same path without its slash at the end. A rule of `_redirects`
+//! holds where none of them does, or before all of them if it says so.
 
-use bundle_format::index::{CachePolicy, ContentId, EntryId, Target};
+use bundle_format::index::{CachePolicy, ContentId, EntryId, FieldSetId, Target};
 use bundle_format::{Bundle, Damage, Meta};
-use http_semantics::SitePath;
+use http_semantics::{SitePath, encode_path};
+use site_rules::{Effect, Found, HtmlMode};
 
 /// What answers a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,15 @@ pub(crate) enum Destination {
     Worker {
         worker: usize,
         params: Vec<(String, String)>,
+        /// What it is told instead of the target of the request, if a rule has rewritten it.
+        url: Option<String>,
+    },
+    /// A rule sends the client on.
+    Sent { status: u16, location: String },
+    /// A rule shows a page with this status; without one, there is none.
+    Page {
+        status: u16,
+        asset: Option<AssetRef>,
     },
     /// Nothing does.
     Nothing,
@@ -29,6 +40,17 @@ pub(crate) struct AssetRef {
     pub(crate) content: ContentId,
     pub(crate) media_type: u16,
     pub(crate) cache: CachePolicy,
+    pub(crate) fields: Option<FieldSetId>,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'r> {
+    /// With the prefix.
+    pub(crate) path: &'r SitePath<'r>,
+    pub(crate) query: Option<&'r str>,
+    /// Perhaps with a port.
+    pub(crate) host: Option<&'r str>,
 }
 
 /// Finds what answers `path`.
@@ -44,21 +66,34 @@ pub(crate) fn find(bundle: &Bundle, path: &SitePath<'_>) -> Result<Destination, 
 
 fn destination(bundle: &Bundle, target: Target) -> Result<Destination, Damage> {
     Ok(match target {
-        Target::Asset {
-            content,
-            media_type,
-            cache,
-        } => Destination::Asset(AssetRef {
-            content,
-            media_type,
-            cache,
-        }),
+        Target::Asset { .. } => match asset(target) {
+            Some(asset) => Destination::Asset(asset),
+            None => Destination::Nothing,
+        },
         Target::Redirect { to } => Destination::Redirect(entry_path(bundle, to)?),
         Target::Worker { worker } => Destination::Worker {
             worker: worker as usize,
             params: Vec::new(),
+            url: None,
         },
     })
+}
+
+fn asset(target: Target) -> Option<AssetRef> {
+    match target {
+        Target::Asset {
+            content,
+            media_type,
+            cache,
+            fields,
+        } => Some(AssetRef {
+            content,
+            media_type,
+            cache,
+            fields,
+        }),
+        Target::Redirect { .. } | Target::Worker { .. } => None,
+    }
 }
 
 fn entry_path(bundle: &Bundle, id: EntryId) -> Result<String, Damage> {
@@ -85,7 +120,11 @@ fn find_pattern(meta: &Meta, path: &SitePath<'_>) -> Option<Destination> {
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect();
-            Some(Destination::Worker { worker, params })
+            Some(Destination::Worker {
+                worker,
+                params,
+                url: None,
+            })
         })
 }
 
@@ -95,10 +134,89 @@ fn without_slash(bundle: &Bundle, path: &SitePath<'_>) -> Result<Destination, Da
     if trimmed.is_empty() || trimmed.len() == path.as_str().len() {
         return Ok(Destination::Nothing);
     }
+    // Where every file has its own name only, nothing else leads to it.
+    let is_wanted = |target| {
+        bundle.meta().site.html != HtmlMode::None || matches!(target, Target::Worker { .. })
+    };
     Ok(match bundle.index().find(trimmed)? {
-        Some(_) => Destination::Redirect(trimmed.to_owned()),
-        None => Destination::Nothing,
+        Some((_, entry)) if is_wanted(entry.target) => Destination::Redirect(trimmed.to_owned()),
+        _ => Destination::Nothing,
     })
+}
+
+/// What a rule leads to, below `prefix`.
+pub(crate) fn follow(
+    bundle: &Bundle,
+    found: &Found<'_>,
+    prefix: &str,
+    query: Option<&str>,
+) -> Result<Destination, Damage> {
+    match found.rule.effect {
+        Effect::Send(status) => Ok(match found.location(prefix, query) {
+            Some(location) => Destination::Sent { status, location },
+            None => Destination::Nothing,
+        }),
+        Effect::Rewrite => rewrite(bundle, found, prefix, query),
+        Effect::Page(status) => {
+            let path = found.rewritten().map(|to| to.path);
+            let path = path.as_deref().and_then(|path| SitePath::parse(path).ok());
+            let asset = match path {
+                Some(path) => find_page(bundle, path.as_str())?,
+                None => None,
+            };
+            Ok(Destination::Page { status, asset })
+        }
+    }
+}
+
+/// What is at the path that a rule gives, without any rule.
+fn rewrite(
+    bundle: &Bundle,
+    found: &Found<'_>,
+    prefix: &str,
+    query: Option<&str>,
+) -> Result<Destination, Damage> {
+    let Some(to) = found.rewritten() else {
+        return Ok(Destination::Nothing);
+    };
+    let Ok(path) = SitePath::parse(&to.path) else {
+        return Ok(Destination::Nothing);
+    };
+    let mut destination = find(bundle, &path)?;
+    // Nobody is sent from a page to its own path: it is answered here.
+    if let Destination::Redirect(path) = &destination {
+        let encoded = encode_path(path);
+        destination = match SitePath::parse(&encoded) {
+            Ok(path) => find(bundle, &path)?,
+            Err(_) => Destination::Nothing,
+        };
+    }
+    if let Destination::Worker { url, .. } = &mut destination {
+        let mut text = format!("{}{}", encode_path(prefix), to.path);
+        if let Some(query) = to.query.as_deref().or(query) {
+            text.push('?');
+            text.push_str(query);
+        }
+        *url = Some(text);
+    }
+    Ok(destination)
+}
+
+/// The page at a path, or at the one that it leads to.
+pub(crate) fn find_page(bundle: &Bundle, path: &str) -> Result<Option<AssetRef>, Damage> {
+    match bundle.index().find(path)? {
+        Some((_, entry)) => Ok(asset(bundle.resolve(entry)?.target)),
+        None => Ok(None),
+    }
+}
+
+/// Whether a path may be one of an app in the browser: one that names a file which is no page is not.
+pub(crate) fn may_be_view(path: &str) -> bool {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    match last.rsplit_once('.') {
+        Some((_, extension)) => matches!(extension, "html" | "htm"),
+        None => true,
+    }
 }
 
 /// The nearest `404.html`, from the folder of `path` upwards.
@@ -113,19 +231,30 @@ pub(crate) fn find_not_found_page(bundle: &Bundle, path: &str) -> Result<Option<
         .collect();
     for end in folders.into_iter().rev() {
         let page = format!("{}/404.html", &path[..end]);
-        if let Some((_, entry)) = bundle.index().find(&page)?
-            && let Target::Asset {
-                content,
-                media_type,
-                cache,
-            } = bundle.resolve(entry)?.target
-        {
-            return Ok(Some(AssetRef {
-                content,
-                media_type,
-                cache,
-            }));
+        if let Some(page) = find_page(bundle, &page)? {
+            return Ok(Some(page));
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_names_a_file_is_no_view_of_an_app() {
+        for path in ["/", "/users/7", "/users/", "/a.b/c", "/page.html", "/v1.2/"] {
+            assert!(may_be_view(path), "{path}");
+        }
+        for path in [
+            "/app.js",
+            "/a/b.css",
+            "/img/x.min.png",
+            "/.well-known/x.json",
+            "/users/john.doe",
+        ] {
+            assert!(!may_be_view(path), "{path}");
+        }
+    }
 }

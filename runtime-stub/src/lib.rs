@@ -24,6 +24,7 @@ pub mod mapped;
 mod memory_files;
 pub mod privileges;
 mod refusal;
+mod rules;
 pub mod serve;
 pub mod settings;
 mod surroundings;

@@ -23,6 +23,10 @@ pub(crate) enum Refusal {
     HeadTooLarge,
     /// A version of HTTP that nobody here speaks.
     Version,
+    /// A rule says that it was here once.
+    Gone,
+    /// A rule says that it may not be shown (RFC 7725).
+    LegalReasons,
     /// An asset asked for with a method that assets do not have.
     Method(MethodRefusal),
     /// The client excludes every coding, identity too.
@@ -43,6 +47,15 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// What a rule with that status refuses with.
+    pub(crate) fn of_rule(status: u16) -> Self {
+        match status {
+            410 => Self::Gone,
+            451 => Self::LegalReasons,
+            _ => Self::NotFound,
+        }
+    }
+
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::BadRequest => StatusCode::BAD_REQUEST,
@@ -50,6 +63,8 @@ impl Refusal {
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::Gone => StatusCode::GONE,
+            Self::LegalReasons => StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS,
             Self::Method(MethodRefusal::NotAllowed) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Method(MethodRefusal::NotImplemented) => StatusCode::NOT_IMPLEMENTED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
@@ -70,6 +85,8 @@ impl Refusal {
             Self::UriTooLong => "The address is longer than what is read here.",
             Self::HeadTooLarge => "The fields of the request are more than what is read here.",
             Self::Version => "HTTP is spoken here in the versions 1.0, 1.1 and 2.",
+            Self::Gone => "There is nothing at this address any more.",
+            Self::LegalReasons => "What is at this address may not be shown.",
             Self::Method(_) => "This address does not answer to that method.",
             Self::NotAcceptable => "None of the accepted codings can be given.",
             Self::PreconditionFailed => "A condition of the request does not hold.",

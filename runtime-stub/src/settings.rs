@@ -1,5 +1,6 @@
 //! The settings of a running server: flags, then the environment, then defaults.
 
+mod cors;
 mod privileges;
 
 use std::net::{IpAddr, SocketAddr};
@@ -10,11 +11,13 @@ use clap::Args;
 use clap::builder::BoolishValueParser;
 use kv::{Location, LocationError};
 use limits::{ByteSize, LimitOverrides, TimeSpan};
+use site_rules::CorsError;
 
 pub use self::privileges::Sandbox;
 use self::privileges::{PrivilegeArgs, places_of};
 use crate::app::{AppOptions, parse_prefix};
 use crate::privileges::Privileges;
+use cors::CorsArgs;
 
 /// The port that is listened on if none is given.
 const PORT_DEFAULT: u16 = 8080;
@@ -31,6 +34,8 @@ pub struct ServeArgs {
     /// What every path begins with, such as /shop
     #[arg(long, env = "WWS_PREFIX", value_parser = parse_prefix, value_name = "PATH")]
     prefix: Option<String>,
+    #[command(flatten)]
+    cors: CorsArgs,
     /// How long a request of a worker may take, such as 30s
     #[arg(long, env = "WWS_WORKER_TIME", value_parser = limits::parse_time, value_name = "TIME", help_heading = "Limits of every worker")]
     worker_time: Option<TimeSpan>,
@@ -214,6 +219,9 @@ pub enum SettingsError {
     /// `--kv` or `WWS_KV`. Not one of clap's errors, which repeat the value: it may hold a password.
     #[error("--kv (WWS_KV): {0}")]
     Store(#[from] LocationError),
+    /// `--cors` or `WWS_CORS`.
+    #[error("--cors (WWS_CORS): {0}")]
+    Cors(#[from] CorsError),
     /// `WWS_PORT` or `PORT`.
     #[error("the environment variable {variable} is {value:?}; a port is a number from 0 to 65535")]
     Port {
@@ -266,6 +274,7 @@ impl ServeArgs {
             port: self.port.or(from_environment).unwrap_or(PORT_DEFAULT),
             app: AppOptions {
                 prefix: self.prefix,
+                cors: self.cors.settle()?,
                 limits: LimitOverrides {
                     time: self.worker_time,
                     memory: self.worker_memory,
@@ -308,6 +317,7 @@ mod tests {
     use super::*;
     use crate::privileges::Place;
     use clap::Parser;
+    use site_rules::Origins;
 
     #[derive(Parser)]
     struct Command {
@@ -343,6 +353,36 @@ mod tests {
             &[("HOST", "x")],
             ("10.0.0.1", 8080),
         );
+    }
+
+    #[test]
+    fn origins_come_with_commas_or_one_by_one() {
+        let cors = |flags: &[&str]| settle(flags, &[]).map(|settings| settings.app.cors);
+        let list = |list: &[&str]| {
+            let list = list.iter().map(|&origin| origin.to_owned()).collect();
+            Some(Origins::of_list(list).unwrap())
+        };
+        assert_eq!(cors(&[]).unwrap(), None);
+        assert_eq!(cors(&["--cors", ""]).unwrap(), None);
+        assert_eq!(cors(&["--cors", "*"]).unwrap(), Some(Origins::Any));
+        let two = list(&["https://a.example", "http://b.example:81"]);
+        assert_eq!(
+            cors(&["--cors", "https://a.example, http://B.example:81"]).unwrap(),
+            two
+        );
+        let each = [
+            "--cors",
+            "https://a.example",
+            "--cors",
+            "http://b.example:81",
+        ];
+        assert_eq!(cors(&each).unwrap(), two);
+        assert!(matches!(
+            cors(&["--cors", "*,https://a.example"]),
+            Err(SettingsError::Cors(_))
+        ));
+        let wrong = Command::try_parse_from(["app", "--cors", "https://a.example/"]);
+        assert!(wrong.is_err_and(|error| error.to_string().contains("write https://a.example")));
     }
 
     #[test]

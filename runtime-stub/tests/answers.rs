@@ -14,7 +14,7 @@ use bundle_format::index::{
     CachePolicy, IndexBuilder, StoredCoding, Target, Variant, block_hashes,
 };
 use bundle_format::meta::{self, EngineFingerprint, Meta};
-use bundle_format::{ContentHash, PAGE};
+use bundle_format::{ContentHash, PAGE, SiteRules};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
@@ -78,6 +78,7 @@ fn bundle() -> Vec<u8> {
         content,
         media_type: 0,
         cache: CachePolicy::NoCache,
+        fields: None,
     };
     let page = index
         .add_entry(path.prefix(PAGE_HTML.len()), asset)
@@ -101,6 +102,7 @@ fn bundle() -> Vec<u8> {
         modified: None,
         media_types: vec!["text/html; charset=utf-8".to_owned()],
         not_found_depth: None,
+        site: meta::SiteRecord::default(),
         asset_files: 1,
         index: shape,
         script_engine: None,
@@ -119,9 +121,10 @@ fn bundle() -> Vec<u8> {
     let tables_section = section(&tables);
     let hashes = section(&block_hashes(&tables));
     let meta = section(&meta.encode().unwrap());
+    let rules = section(&SiteRules::default().encode().unwrap());
     let header = Header::new(
         bytes.len() as u64,
-        [contents, code, tables_section, hashes, meta],
+        [contents, code, tables_section, hashes, meta, rules],
     )
     .encode();
     bytes[..HEADER_BYTES].copy_from_slice(&header);
@@ -132,6 +135,7 @@ fn bundle() -> Vec<u8> {
 async fn edge_over(bundle: Vec<u8>) -> Edge {
     let options = AppOptions {
         prefix: None,
+        cors: None,
         limits: limits::LimitOverrides::default(),
         store: Default::default(),
         outbound: Default::default(),
@@ -178,6 +182,7 @@ async fn a_flipped_bit_never_changes_what_is_served() {
     let good = bundle();
     let options = || AppOptions {
         prefix: None,
+        cors: None,
         limits: limits::LimitOverrides::default(),
         store: Default::default(),
         outbound: Default::default(),

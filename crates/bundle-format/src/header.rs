@@ -22,7 +22,7 @@ const HASH_AT: usize = LENGTH_AT + size_of::<u64>();
 const SECTIONS_AT: usize = HASH_AT + HASH_BYTES;
 const SECTION_BYTES: usize = 2 * size_of::<u32>() + 2 * size_of::<u64>() + HASH_BYTES;
 
-const KINDS_COUNT: u32 = 5;
+const KINDS_COUNT: u32 = 6;
 
 /// The kinds of section, in the order in which they lie in the section table.
 pub const KINDS: [SectionKind; KINDS_COUNT as usize] = [
@@ -31,6 +31,7 @@ pub const KINDS: [SectionKind; KINDS_COUNT as usize] = [
     SectionKind::Index,
     SectionKind::BlockHashes,
     SectionKind::Meta,
+    SectionKind::Rules,
 ];
 
 /// How many bytes the header and the section table take.
@@ -49,6 +50,8 @@ pub enum SectionKind {
     BlockHashes,
     /// The small rest, as postcard.
     Meta,
+    /// What the site says of its paths, as postcard.
+    Rules,
 }
 
 impl SectionKind {
@@ -59,6 +62,7 @@ impl SectionKind {
             Self::Index => 3,
             Self::BlockHashes => 4,
             Self::Meta => 5,
+            Self::Rules => 6,
         }
     }
 }

@@ -6,7 +6,7 @@
 //! | table    | row                                                                        | bytes |
 //! |----------|----------------------------------------------------------------------------|------:|
 //! | slots    | entry number + 1 (4), upper half of the path's hash (4); zero: empty       |     8 |
-//! | entries  | path offset (4), path length (2), media type (2), target (4), kind (1), cache (1), zero (2) | 16 |
+//! | entries  | path offset (4), path length (2), media type (2), target (4), kind (1), cache (1), field set + 1 (2) | 16 |
 //! | contents | length (8), hash (16), first variant (4), number of variants (4)           |    32 |
 //! | variants | offset in the bundle (8), length (8), hash (16), coding (1), zero (7)      |    40 |
 //! | paths    | the bytes of all paths; entries share bytes where one is a prefix          |     1 |
@@ -64,6 +64,8 @@ pub enum Target {
         media_type: u16,
         /// How long it may be kept.
         cache: CachePolicy,
+        /// What the site's rules do to its fields, if anything.
+        fields: Option<FieldSetId>,
     },
     /// Another path, which the client is sent to.
     Redirect {
@@ -86,6 +88,28 @@ pub enum CachePolicy {
     Revalidate,
     /// Its name holds a hash of its contents: kept for a year, never checked (RFC 8246).
     Immutable,
+}
+
+/// A place in [`SiteRules::field_sets`](crate::SiteRules::field_sets).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FieldSetId(u16);
+
+impl FieldSetId {
+    /// How many there can be.
+    pub const COUNT_MAX: usize = u16::MAX as usize;
+
+    /// The set at that place; `None` beyond what an entry can name.
+    pub fn new(place: usize) -> Option<Self> {
+        u16::try_from(place)
+            .ok()
+            .filter(|place| usize::from(*place) < Self::COUNT_MAX)
+            .map(Self)
+    }
+
+    /// The place.
+    pub fn place(self) -> usize {
+        self.0.into()
+    }
 }
 
 /// A row of the table of entries.
@@ -334,6 +358,7 @@ mod tests {
             content: ContentId(content),
             media_type: 3,
             cache: CachePolicy::Immutable,
+            fields: FieldSetId::new(content as usize),
         }
     }
 

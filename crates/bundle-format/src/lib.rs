@@ -10,6 +10,7 @@
 //!              index                             [`index`]    each block checked on first use
 //!              block hashes of the index                      checked on first use
 //!              meta (postcard)                   [`meta`]     checked when the bundle is opened
+//!              rules (postcard)                  [`rules`]    checked on first use
 //! ```
 //!
 //! Integers are little-endian. Offsets count from the first byte of the bundle. Opening a bundle
@@ -25,17 +26,19 @@ pub mod index;
 pub mod meta;
 pub mod reader;
 pub mod route;
+pub mod rules;
 
 pub use hash::ContentHash;
 pub use meta::Meta;
 pub use reader::{Bundle, Damage, OpenError};
 pub use route::{RouteError, RoutePattern};
+pub use rules::SiteRules;
 
 /// The first eight bytes of every bundle.
 pub const MAGIC: [u8; 8] = *b"wws\0bndl";
 
 /// Changed whenever a reader of the old format would misread the new one.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// What raw native code is aligned to, so that it can be executed where it is mapped.
 pub const PAGE: u64 = 4096;

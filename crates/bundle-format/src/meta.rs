@@ -9,6 +9,7 @@ use crate::hash::ContentHash;
 use crate::route::RoutePattern;
 use limits::LimitOverrides;
 use outbound_rules::Rules;
+use site_rules::{Cors, HtmlMode};
 
 /// What a bundle says of itself, its workers, and the shape of its index.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,8 @@ pub struct Meta {
     pub media_types: Vec<String>,
     /// How many folders deep the deepest `404.html` lies (0: at the root); `None`: there is none.
     pub not_found_depth: Option<u32>,
+    /// What the site says of its paths, but for the rules themselves.
+    pub site: SiteRecord,
     /// How many files became assets.
     pub asset_files: u32,
     /// The shape of the index.
@@ -78,6 +81,28 @@ pub enum Layout {
     Site,
     /// Workers anywhere, assets only below `public/`.
     Project,
+}
+
+/// What a site says of its paths; the rules themselves are read when they are first needed
+/// ([`SiteRules`](crate::SiteRules)).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteRecord {
+    /// How pages got their paths.
+    pub html: HtmlMode,
+    /// The path of the page that a navigation gets which leads nowhere.
+    pub fallback: Option<String>,
+    /// The path of the page for whatever leads nowhere, in place of `404.html`.
+    pub not_found: Option<String>,
+    /// Whether answers have the fields of [`SECURITY_FIELDS`](site_rules::SECURITY_FIELDS).
+    pub security_headers: bool,
+    /// Which other origins may read answers.
+    pub cors: Option<Cors>,
+    /// How many redirects there are.
+    pub redirects: u32,
+    /// How many of them go before what exists.
+    pub forced_redirects: u32,
+    /// How many rules for header fields there are.
+    pub header_rules: u32,
 }
 
 /// The number of rows in each table of the index.
@@ -291,6 +316,13 @@ mod tests {
             modified: Some(1),
             media_types: vec!["text/html".to_owned()],
             not_found_depth: Some(0),
+            site: SiteRecord {
+                html: HtmlMode::DropSlash,
+                fallback: Some("/".to_owned()),
+                cors: Some(Cors::of(site_rules::Origins::Any)),
+                redirects: 3,
+                ..SiteRecord::default()
+            },
             asset_files: 1,
             index: IndexShape::default(),
             workers: kinds.map(worker).to_vec(),

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::header::{HEADER_BYTES, Header, HeaderError, Section, SectionKind};
 use crate::index::{Content, Entry, EntryId, Index, StoredCoding, Target, Variant, VariantId};
 use crate::meta::{CodeRecord, Meta};
+use crate::rules::SiteRules;
 
 /// A bundle whose header and meta section are good.
 #[derive(Debug)]
@@ -51,6 +52,9 @@ pub enum Damage {
         /// From the first byte of the bundle.
         offset: u64,
     },
+    /// The rules of the site.
+    #[error("the rules of the bundle are damaged; copy the file again")]
+    Rules,
     /// The machine code of a worker.
     #[error("the native code at {offset} of the bundle is damaged; copy the file again")]
     NativeCode {
@@ -100,6 +104,15 @@ impl Bundle {
     /// Its paths.
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// The rules of the site, hashed and read on every call.
+    pub fn rules(&self) -> Result<SiteRules, Damage> {
+        let section = self.header.section(SectionKind::Rules);
+        let bytes = section_bytes(&self.bytes, section)
+            .filter(|bytes| section.hash.matches(bytes))
+            .ok_or(Damage::Rules)?;
+        SiteRules::decode(&bytes).map_err(|_| Damage::Rules)
     }
 
     /// Its whole length, in bytes.

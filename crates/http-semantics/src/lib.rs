@@ -8,6 +8,7 @@
 //! | does the client hold the current content?       | [`evaluate`]                          |
 //! | which bytes does it want, and may it have them? | [`parse_range`], [`if_range_allows`]  |
 //! | how are several byte ranges framed?             | [`MultipartLayout`]                   |
+//! | is it for a page that a person will look at?    | [`is_navigation`]                     |
 //!
 //! *Invariant:* every function is total: no input, however hostile, makes it panic, and its
 //! work is linear in the size of the input. Not here: IO, a server, status codes and bodies;
@@ -18,6 +19,7 @@ mod encode_path;
 mod entity_tag;
 mod methods;
 mod multipart;
+mod navigation;
 mod preconditions;
 mod range;
 mod site_path;
@@ -26,6 +28,7 @@ pub use accept_encoding::{Coding, choose_coding};
 pub use encode_path::encode_path;
 pub use methods::{ALLOW, AssetMethod, MethodRefusal, asset_method};
 pub use multipart::MultipartLayout;
+pub use navigation::{NAVIGATION_FIELDS, is_navigation};
 pub use preconditions::{Validators, Verdict, evaluate, if_range_allows};
 pub use range::{ByteRange, RangeSet, content_range, parse_range, unsatisfied_content_range};
 pub use site_path::{BadPath, SitePath};

@@ -3,7 +3,7 @@
 //! | file                        | keys                                          | result           |
 //! |-----------------------------|-----------------------------------------------|------------------|
 //! | `name.toml` beside a worker | name, version, all tables below but the last  | [`WorkerConfig`] |
-//! | `wws.toml` at the site root | `[limits]`, `[workers]`                       | [`SiteConfig`]   |
+//! | `wws.toml` at the site root | `[site]`, `[cors]`, `[limits]`, `[workers]`   | [`SiteConfig`]   |
 //!
 //! | table                      | keys                                                      |
 //! |----------------------------|-----------------------------------------------------------|
@@ -13,6 +13,8 @@
 //! | `[features.http_requests]` | allowed_hosts, allowed_methods, allow_http, allow_private |
 //! | `[data.kv]`                | namespace (1 to 128 bytes), retry (true or false)         |
 //! | `[workers]`                | scripts (an array of glob patterns)                       |
+//! | `[site]`                   | spa, html, not_found, cache, security_headers             |
+//! | `[cors]`                   | origins, methods, headers, credentials                    |
 //!
 //! A file is either understood whole or refused with all its problems at once; nothing in it
 //! is ever skipped in silence. Keys of Wasm Workers Server that this version cannot honour are
@@ -21,6 +23,7 @@
 //! bounds of limits (`limits`), which calls pass (`outbound-rules`), reading the environment (the
 //! app, when it starts).
 
+mod cors_table;
 mod data;
 mod document;
 mod features;
@@ -28,6 +31,7 @@ mod keys;
 mod limits_table;
 mod script_patterns;
 mod site;
+mod site_table;
 mod vars;
 mod worker;
 mod worker_table;
@@ -36,6 +40,7 @@ pub use crate::data::KvConfig;
 pub use crate::document::FILE_BYTES_MAX;
 pub use crate::script_patterns::ScriptPattern;
 pub use crate::site::{SiteConfig, parse_site_config};
+pub use crate::site_table::{CacheRule, SiteTable};
 pub use crate::vars::VarValue;
 pub use crate::worker::{WorkerConfig, parse_worker_config};
 pub use crate::worker_table::{BodyForm, REUSE_BOUNDS};

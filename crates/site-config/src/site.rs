@@ -1,18 +1,23 @@
-//! `wws.toml` at the site root: what holds for all workers of the site.
+//! `wws.toml` at the site root: what holds for the whole site.
 
 use limits::LimitOverrides;
+use site_rules::Cors;
 use toml::de::DeTable;
 
 use crate::document::{self, Findings};
 use crate::script_patterns::{self, ScriptPattern};
-use crate::{Problem, keys, limits_table};
+use crate::site_table::{self, SiteTable};
+use crate::{Problem, cors_table, keys, limits_table};
 
-const KNOWN_KEYS: &[&str] = &["limits", "workers"];
-const LATER_KEYS: &[&str] = &["site", "cors"];
+const KNOWN_KEYS: &[&str] = &["site", "cors", "workers", "limits"];
 
 /// What `wws.toml` says. An empty file is the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SiteConfig {
+    /// How paths lead to files, and what answers say.
+    pub site: SiteTable,
+    /// Which other origins may read answers.
+    pub cors: Option<Cors>,
     /// The limits of every worker that does not choose its own.
     pub limits: LimitOverrides,
     /// Which scripts are workers, in the order written; empty where the file does not say.
@@ -31,11 +36,10 @@ fn interpret(table: &DeTable<'_>, text: &str, findings: &mut Findings) -> SiteCo
     let mut config = SiteConfig::default();
     for (key, value) in table {
         match key.get_ref().as_ref() {
+            "site" => config.site = site_table::read(value, text, findings),
+            "cors" => config.cors = cors_table::read(value, findings),
             "limits" => config.limits = limits_table::read(value, findings),
             "workers" => config.scripts = script_patterns::read(value, text, findings),
-            name if LATER_KEYS.contains(&name) => {
-                keys::unsupported(key, &format!("[{name}]"), findings);
-            }
             _ => keys::unknown(key, "key", KNOWN_KEYS, findings),
         }
     }
@@ -83,20 +87,14 @@ mod tests {
             let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
             assert_eq!(found, want);
         }
-        let advice = "is not supported in this version of wws; \
-            remove it or leave the file out with --ignore";
+        let known = "known here: site, cors, workers, limits";
         check(
-            "[site]\nname = 1",
-            &[&format!("wws.toml:1:2: [site] {advice}")],
-        );
-        check("[cors]", &[&format!("wws.toml:1:2: [cors] {advice}")]);
-        let known = "known here: limits, workers";
-        check(
-            "[limit]\n[vars]\n[worker]",
+            "[limit]\n[vars]\n[worker]\n[sit]",
             &[
                 &format!("wws.toml:1:2: unknown key \"limit\"; did you mean \"limits\"? {known}"),
-                &format!("wws.toml:2:2: unknown key \"vars\"; {known}"),
+                &format!("wws.toml:2:2: unknown key \"vars\"; did you mean \"cors\"? {known}"),
                 &format!("wws.toml:3:2: unknown key \"worker\"; did you mean \"workers\"? {known}"),
+                &format!("wws.toml:4:2: unknown key \"sit\"; did you mean \"site\"? {known}"),
             ],
         );
     }

@@ -1,6 +1,8 @@
 //! The rows of the tables, to bytes and back. Their layout is drawn in the parent module.
 
-use super::{CachePolicy, Content, ContentId, Entry, EntryId, StoredCoding, Target, Variant};
+use super::{
+    CachePolicy, Content, ContentId, Entry, EntryId, FieldSetId, StoredCoding, Target, Variant,
+};
 use crate::hash::ContentHash;
 use crate::header::{u32_at, u64_at};
 
@@ -9,20 +11,23 @@ const KIND_REDIRECT: u8 = 2;
 const KIND_WORKER: u8 = 3;
 
 pub(super) fn encode_entry(entry: &Entry, bytes: &mut Vec<u8>) {
-    let (media_type, target, kind, cache) = match entry.target {
+    let (media_type, target, kind, cache, fields) = match entry.target {
         Target::Asset {
             content,
             media_type,
             cache,
-        } => (media_type, content.0, KIND_ASSET, cache as u8),
-        Target::Redirect { to } => (0, to.0, KIND_REDIRECT, 0),
-        Target::Worker { worker } => (0, worker, KIND_WORKER, 0),
+            fields,
+        } => (media_type, content.0, KIND_ASSET, cache as u8, fields),
+        Target::Redirect { to } => (0, to.0, KIND_REDIRECT, 0, None),
+        Target::Worker { worker } => (0, worker, KIND_WORKER, 0, None),
     };
+    let fields_plus_one = fields.map_or(0, |fields| fields.0 + 1);
     bytes.extend(entry.path_offset.to_le_bytes());
     bytes.extend(entry.path_length.to_le_bytes());
     bytes.extend(media_type.to_le_bytes());
     bytes.extend(target.to_le_bytes());
-    bytes.extend([kind, cache, 0, 0]);
+    bytes.extend([kind, cache]);
+    bytes.extend(fields_plus_one.to_le_bytes());
 }
 
 pub(super) fn decode_entry(row: &[u8]) -> Option<Entry> {
@@ -38,6 +43,7 @@ pub(super) fn decode_entry(row: &[u8]) -> Option<Entry> {
                 2 => CachePolicy::Immutable,
                 _ => return None,
             },
+            fields: u16_at(14)?.checked_sub(1).map(FieldSetId),
         },
         KIND_REDIRECT => Target::Redirect {
             to: EntryId(target),
