@@ -1,5 +1,8 @@
 //! The settings of a running server: flags, then the environment, then defaults.
 
+mod ops;
+mod proxies;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +12,12 @@ use clap::builder::BoolishValueParser;
 use kv::{Location, LocationError};
 use limits::{ByteSize, LimitOverrides, TimeSpan};
 
+pub use ops::{AdminAddress, AdminOptions, OpsOptions};
+pub use proxies::TrustedProxies;
+
 use crate::app::{AppOptions, parse_prefix};
+use crate::log::LogFormat;
+use crate::watch::WatchOptions;
 
 /// The port that is listened on if none is given.
 const PORT_DEFAULT: u16 = 8080;
@@ -98,6 +106,10 @@ pub struct ServeArgs {
     /// How many connections may be open at once
     #[arg(long, env = "WWS_MAX_CONNECTIONS", value_parser = clap::value_parser!(u32).range(1..=1_000_000), default_value = "10000", value_name = "NUMBER", help_heading = "Limits of connections")]
     max_connections: u32,
+    #[command(flatten)]
+    proxies: proxies::ProxiesArgs,
+    #[command(flatten)]
+    ops: ops::OpsArgs,
 }
 
 /// A value that may hold a password.
@@ -129,6 +141,8 @@ pub struct Settings {
     pub connections: ConnectionLimits,
     /// How long open requests may take to end.
     pub grace_period: Duration,
+    /// Logs and metrics.
+    pub ops: OpsOptions,
 }
 
 /// The key-value store.
@@ -213,6 +227,12 @@ pub enum SettingsError {
         /// What it holds.
         value: String,
     },
+    /// `--enable-panel` alone.
+    #[error(
+        "--enable-panel (WWS_ENABLE_PANEL) shows its page at the address of --admin (WWS_ADMIN), \
+         which is missing"
+    )]
+    PanelWithoutAdmin,
 }
 
 impl ServeArgs {
@@ -251,6 +271,7 @@ impl ServeArgs {
         } else {
             "127.0.0.1"
         };
+        let ops = self.ops.settle(&environment)?;
         Ok(Settings {
             host: host.unwrap_or_else(|| host_default.to_owned()),
             port: self.port.or(from_environment).unwrap_or(PORT_DEFAULT),
@@ -280,6 +301,11 @@ impl ServeArgs {
                     ca_file: self.outbound_ca,
                 },
                 body_timeout: self.body_timeout.0,
+                watch: WatchOptions {
+                    proxies: self.proxies.settle(),
+                    logs_requests: ops.log.format != LogFormat::Off,
+                    measures: ops.admin.is_some(),
+                },
             },
             connections: ConnectionLimits {
                 header_timeout: self.header_timeout.0,
@@ -288,6 +314,7 @@ impl ServeArgs {
                 connections_max: self.max_connections as usize,
             },
             grace_period: self.grace_period.0,
+            ops,
         })
     }
 }

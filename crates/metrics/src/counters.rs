@@ -6,14 +6,12 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 /// More rows than this give nothing on any machine; threads then share them.
 const ROWS_MAX: usize = 64;
 
+const COUNTERS_PER_LINE: usize = 16;
+
 /// Two cache lines: processors fetch them in pairs.
 #[repr(align(128))]
 #[derive(Default)]
-struct Line([AtomicU64; Line::COUNTERS]);
-
-impl Line {
-    const COUNTERS: usize = 16;
-}
+struct Line([AtomicU64; COUNTERS_PER_LINE]);
 
 /// Counters that only grow, numbered from 0. Each thread adds in a row of its own; a counter is the
 /// sum over the rows.
@@ -29,7 +27,7 @@ impl Counters {
     #[must_use]
     pub fn new(count: usize, threads: usize) -> Self {
         let rows = threads.clamp(1, ROWS_MAX).next_power_of_two();
-        let lines_per_row = count.div_ceil(Line::COUNTERS).max(1);
+        let lines_per_row = count.div_ceil(COUNTERS_PER_LINE).max(1);
         let lines = (0..rows * lines_per_row).map(|_| Line::default()).collect();
         Self {
             lines,
@@ -55,12 +53,12 @@ impl Counters {
     }
 
     fn cell(&self, row: usize, counter: usize) -> Option<&AtomicU64> {
-        let line = counter / Line::COUNTERS;
+        let line = counter / COUNTERS_PER_LINE;
         if line >= self.lines_per_row {
             return None;
         }
         let line = self.lines.get(row * self.lines_per_row + line)?;
-        Some(&line.0[counter % Line::COUNTERS])
+        Some(&line.0[counter % COUNTERS_PER_LINE])
     }
 }
 

@@ -129,8 +129,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Name, labels and value of a sample, read as the description of the format says.
-    fn parse_sample(line: &str) -> Option<(String, Vec<(String, String)>, f64)> {
+    /// Name, labels and value.
+    type Sample = (String, Vec<(String, String)>, f64);
+
+    /// A sample, read as the description of the format says.
+    fn parse_sample(line: &str) -> Option<Sample> {
         let end = line.find(['{', ' '])?;
         let (name, mut rest) = line.split_at(end);
         let is_name = |name: &str| {

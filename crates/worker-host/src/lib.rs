@@ -28,7 +28,7 @@ mod worker;
 
 pub use call::CallError;
 pub use engine::{
-    Allocation, Cpu, EngineError, PoolSize, SETTINGS_VERSION, TARGET, WASMTIME_VERSION,
+    Allocation, Cpu, EngineError, PoolSize, PoolUsage, SETTINGS_VERSION, TARGET, WASMTIME_VERSION,
 };
 pub use exchange::{BadResponse, WorkerBody, WorkerRequest, WorkerResponse};
 pub use http::{ComponentBody, RequestBody, RequestBodyError};

@@ -7,13 +7,13 @@ use limits::WorkerLimits;
 use outbound::Caller;
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Linker as ComponentLinker};
-use wasmtime::{Engine, InstancePre, Linker};
+use wasmtime::{Engine, InstancePre, Linker, PoolingAllocatorMetrics};
 use wasmtime_wasi::p2::bindings::CommandPre;
 use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-use crate::engine::{Allocation, EngineError, PoolSize, serving_engine};
+use crate::engine::{Allocation, EngineError, PoolSize, PoolUsage, serving_engine};
 use crate::http::{HttpProgram, Reused};
 use crate::keyvalue;
 use crate::legacy_http;
@@ -29,6 +29,7 @@ pub struct Host {
     allocation: Allocation,
     /// As many as the pool has places.
     pub(crate) places: Arc<Semaphore>,
+    places_max: u32,
     pub(crate) ticker: Ticker,
     pub(crate) busy: BusyThreads,
     pub(crate) table_elements_max: usize,
@@ -127,6 +128,7 @@ impl Host {
             ticker: Ticker::new(&engine),
             busy: BusyThreads::default(),
             places: Arc::new(Semaphore::new(size.calls as usize)),
+            places_max: size.calls,
             table_elements_max: usize::try_from(size.table_elements).unwrap_or(usize::MAX),
             allocation,
             engine,
@@ -135,6 +137,21 @@ impl Host {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// What the pool holds now.
+    pub fn pool_usage(&self) -> PoolUsage {
+        let metrics = self.engine.pooling_allocator_metrics();
+        let of_pool = |count: fn(&PoolingAllocatorMetrics) -> usize| {
+            metrics.as_ref().map_or(0, |metrics| count(metrics) as u64)
+        };
+        let calls_max = u64::from(self.places_max);
+        PoolUsage {
+            calls_max,
+            calls: calls_max.saturating_sub(self.places.available_permits() as u64),
+            memories: of_pool(PoolingAllocatorMetrics::memories),
+            idle_bytes: of_pool(PoolingAllocatorMetrics::unused_memory_bytes_resident),
+        }
     }
 
     /// Where instances come from.
