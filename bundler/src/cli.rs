@@ -243,6 +243,7 @@ fn run_inspect(arguments: &InspectArgs) -> Result<(), CommandError> {
 
 fn run_serve(arguments: ServeFolderArgs) -> Result<(), CommandError> {
     let settings = arguments.serve.settle(|name| std::env::var(name).ok())?;
+    runtime_stub::log::install(&settings.ops.log);
     let options = BundleOptions {
         site: arguments.site,
         layout: arguments.reading.layout.map(Layout::from),

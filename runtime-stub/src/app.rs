@@ -19,6 +19,7 @@ use crate::memory_files::MemoryFiles;
 use crate::rules::Rules;
 use crate::settings::{OutboundOptions, StoreOptions};
 use crate::surroundings::{Surroundings, SurroundingsError};
+use crate::watch::{Watch, WatchOptions};
 use crate::workers::{LoadFailure, Workers};
 
 /// How many scripts are loaded before somebody asks for them.
@@ -37,6 +38,8 @@ pub struct App {
     pub(crate) modified_header: Option<HeaderValue>,
     prefix: String,
     pub(crate) body_timeout: Duration,
+    pub(crate) surroundings: Surroundings,
+    pub(crate) watch: &'static Watch,
     this: Weak<Self>,
 }
 
@@ -55,6 +58,8 @@ pub struct AppOptions {
     pub outbound: OutboundOptions,
     /// How long a request body may stand still.
     pub body_timeout: Duration,
+    /// What of requests is told.
+    pub watch: WatchOptions,
 }
 
 /// Why an app does not start.
@@ -129,6 +134,7 @@ impl App {
         let modified_header =
             modified.and_then(|date| HeaderValue::try_from(httpdate::fmt_http_date(date)).ok());
         let prefix = options.prefix.unwrap_or_else(|| meta.prefix.clone());
+        let watch = Watch::new(options.watch, meta, &prefix);
         Ok(Arc::new_cyclic(|this| Self {
             workers,
             decoded: Decoded::new(),
@@ -139,6 +145,8 @@ impl App {
             modified_header,
             prefix,
             body_timeout: options.body_timeout,
+            surroundings,
+            watch,
             this: this.clone(),
             mapped,
             bundle,

@@ -8,11 +8,17 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 
+use crate::watch::Record;
+
 /// Anything that can stop a body halfway; the connection is then closed.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The body of a response.
-pub struct Body(Kind);
+pub struct Body {
+    kind: Kind,
+    /// Closed when the body is dropped.
+    record: Option<Box<Record>>,
+}
 
 enum Kind {
     /// Mapped or cached bytes, sent as they are; `None` once they are gone.
@@ -24,30 +30,42 @@ enum Kind {
 }
 
 impl Body {
+    fn new(kind: Kind) -> Self {
+        Self { kind, record: None }
+    }
+
     pub(crate) fn empty() -> Self {
-        Self(Kind::Whole(None))
+        Self::new(Kind::Whole(None))
+    }
+
+    /// This body, whose end is that of a request.
+    pub(crate) fn recorded(self, record: Box<Record>) -> Self {
+        Self {
+            record: Some(record),
+            ..self
+        }
     }
 
     /// All of it, where that is in one piece.
     pub(crate) fn whole(&self) -> Option<Bytes> {
-        match &self.0 {
+        match &self.kind {
             Kind::Whole(bytes) => Some(bytes.clone().unwrap_or_default()),
             Kind::Parts(_) | Kind::Boxed(_) => None,
         }
     }
 
     pub(crate) fn parts(parts: VecDeque<Bytes>) -> Self {
-        Self(Kind::Parts(parts))
+        Self::new(Kind::Parts(parts))
     }
 
     pub(crate) fn boxed(body: UnsyncBoxBody<Bytes, BodyError>) -> Self {
-        Self(Kind::Boxed(body))
+        Self::new(Kind::Boxed(body))
     }
 }
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self(Kind::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())))
+        Self::new(Kind::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())))
     }
 }
 
@@ -65,15 +83,23 @@ impl http_body::Body for Body {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match &mut self.get_mut().0 {
+        let this = self.get_mut();
+        let frame = match &mut this.kind {
             Kind::Whole(bytes) => Poll::Ready(bytes.take().map(Frame::data).map(Ok)),
             Kind::Parts(parts) => Poll::Ready(parts.pop_front().map(Frame::data).map(Ok)),
             Kind::Boxed(body) => Pin::new(body).poll_frame(context),
+        };
+        if let (Some(record), Poll::Ready(Some(frame))) = (&mut this.record, &frame) {
+            match frame {
+                Ok(frame) => record.sent(frame.data_ref().map_or(0, Bytes::len)),
+                Err(error) => record.broke_off(error),
+            }
         }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.kind {
             Kind::Whole(bytes) => bytes.is_none(),
             Kind::Parts(parts) => parts.is_empty(),
             Kind::Boxed(body) => body.is_end_stream(),
@@ -81,7 +107,7 @@ impl http_body::Body for Body {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.kind {
             Kind::Whole(bytes) => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }

@@ -7,6 +7,7 @@ use bundle_format::elf::ElfError;
 use clap::Parser;
 
 use crate::app::{App, StartError};
+use crate::log;
 use crate::mapped::own_bundle;
 use crate::serve::{self, Bound, ServeError};
 use crate::settings::{ServeArgs, Settings, SettingsError};
@@ -42,6 +43,7 @@ pub fn run() -> ExitCode {
     match run_app() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            log::flush();
             let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }
@@ -54,6 +56,7 @@ fn run_app() -> Result<(), AppError> {
     let arguments = Arguments::parse();
     let mapped = own_bundle()?;
     let settings = arguments.serve.settle(|name| std::env::var(name).ok())?;
+    log::install(&settings.ops.log);
     if arguments.routes {
         return print_routes(mapped, settings);
     }

@@ -17,8 +17,10 @@ use crate::direct;
 use crate::edge::Edge;
 use crate::framed_io::Framed;
 use crate::log;
+use crate::peer::Peer;
 use crate::settings::ConnectionLimits;
 use crate::timed_io::{OpenRequest, Timed};
+use crate::watch::LimitName;
 
 /// The head of a request, URI and fields together. Above it: 431, or 414 if that is in the URI.
 const HEAD_BYTES_MAX: u16 = 16 << 10;
@@ -76,17 +78,25 @@ pub(crate) async fn accept(
     let places = Arc::new(Semaphore::new(limits.connections_max));
     let server = Arc::new(Server::new());
     loop {
+        if places.available_permits() == 0 {
+            LimitName::MaxConnections.hit();
+        }
         // The semaphore is never closed.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             continue;
         };
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, address)) => {
+                let peer = Peer {
+                    address: Some(address),
+                    is_tls: false,
+                };
                 // Small answers must not wait for more to send.
                 let _ = stream.set_nodelay(true);
                 let (edge, server) = (edge.clone(), Arc::clone(&server));
                 tokio::spawn(serve(
                     stream,
+                    peer,
                     edge,
                     server,
                     limits,
@@ -145,6 +155,7 @@ fn head_limits() -> http1_framing::Limits {
 
 async fn serve(
     stream: TcpStream,
+    peer: Peer,
     edge: Edge,
     server: Arc<Server>,
     limits: ConnectionLimits,
@@ -156,6 +167,7 @@ async fn serve(
         mut ending,
         open,
     } = ticket;
+    let _counted = edge.watch().connection();
     let open_requests = Arc::new(AtomicU32::new(0));
     let mut io = Timed::new(stream, limits, Arc::clone(&open_requests));
     let sniffed = tokio::select! {
@@ -167,17 +179,17 @@ async fn serve(
     let Ok(is_http2) = sniffed else { return };
     let _open = open.upgrade();
     if !is_http2 {
-        match direct::serve(&mut io, &edge, ending).await {
+        match direct::serve(&mut io, &edge, &peer, ending).await {
             Ok(direct::Outcome::HandOver(received)) => io.give_back(received),
             Ok(direct::Outcome::Closed) | Err(_) => return,
         }
     }
     let service = service_fn(move |request| {
         let open = OpenRequest::new(&open_requests);
-        let edge = edge.clone();
+        let (edge, peer) = (edge.clone(), peer.clone());
         async move {
             let _open = open;
-            Ok::<_, Infallible>(edge.answer(request).await)
+            Ok::<_, Infallible>(edge.answer(request, &peer).await)
         }
     });
     // Whatever ends a connection early is the client's doing, and it is gone.

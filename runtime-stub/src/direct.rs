@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 use bytes::{Buf, Bytes, BytesMut};
 use http::header::{ACCEPT_ENCODING, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use http::uri::PathAndQuery;
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode, Uri, Version};
 use http_semantics::SitePath;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -27,7 +27,10 @@ use crate::body::Body;
 use crate::edge::{Edge, origin};
 use crate::find::{Asked, AssetRef, Destination};
 use crate::memory_files::MemoryFile;
+use crate::peer::Peer;
+use crate::request_id::{RequestId, X_REQUEST_ID};
 use crate::timed_io::Timed;
+use crate::watch::{Answerer, Head, Seen};
 use crate::worker_call::WorkerTarget;
 
 /// Heads that do not fit are hyper's.
@@ -48,15 +51,20 @@ pub(crate) enum Outcome {
 pub(crate) async fn serve(
     io: &mut Timed<TcpStream>,
     edge: &Edge,
+    peer: &Peer,
     mut ending: watch::Receiver<bool>,
 ) -> io::Result<Outcome> {
     let mut end = std::pin::pin!(ending.wait_for(|ending| *ending));
     let mut received = BytesMut::with_capacity(HEAD_BYTES_MAX);
     let mut head = Vec::new();
     loop {
-        match recognise(&received, edge) {
+        match recognise(&received, edge, peer) {
             Recognised::Plain(request) => {
                 let length = request.length;
+                let Seen {
+                    introduction,
+                    mut record,
+                } = request.seen;
                 match request.target {
                     Target::Asset {
                         asset,
@@ -66,15 +74,30 @@ pub(crate) async fn serve(
                         let path = path.as_str();
                         let response = edge.asset_get(asset, path, &fields).await;
                         received.advance(length);
-                        send_asset(io, edge, response, &mut head).await?;
+                        if let Some(record) = &mut record {
+                            record.answered(response.status(), Answerer::Assets);
+                        }
+                        let sent = send_asset(io, edge, response, &introduction.id, &mut head);
+                        let bytes = sent.await?;
+                        if let Some(record) = &mut record {
+                            record.sent(bytes);
+                        }
                     }
                     Target::Worker { target, fields } => {
                         received.advance(length);
-                        let call = edge.worker_get(target, fields);
-                        match worker::answer(io, call, &mut received).await? {
-                            Some(response) => worker::send(io, response, &mut head).await?,
-                            None => return Ok(Outcome::Closed),
+                        let worker = target.worker;
+                        if let Some(record) = &mut record {
+                            record.asks(worker);
                         }
+                        let call = edge.worker_get(target, fields);
+                        let Some(response) = worker::answer(io, call, &mut received).await? else {
+                            return Ok(Outcome::Closed);
+                        };
+                        if let Some(record) = &mut record {
+                            record.answered(response.status(), Answerer::Worker(worker));
+                        }
+                        let record = record.as_deref_mut();
+                        worker::send(io, response, &introduction.id, record, &mut head).await?;
                     }
                 }
             }
@@ -102,12 +125,14 @@ pub(crate) async fn serve(
     }
 }
 
+/// Sends an asset; gives the length of its body.
 async fn send_asset(
     io: &mut Timed<TcpStream>,
     edge: &Edge,
     response: Response<Body>,
+    id: &RequestId,
     head: &mut Vec<u8>,
-) -> io::Result<()> {
+) -> io::Result<usize> {
     let Some(body) = response.body().whole() else {
         return Err(io::Error::other("an asset whose answer is not whole"));
     };
@@ -115,12 +140,15 @@ async fn send_asset(
         response.status(),
         response.headers(),
         Length::Of(body.len() as u64),
+        id,
         head,
     );
+    let length = body.len();
     match memory_file(edge, &response, &body) {
-        Some(file) => io.send_file(head, &file).await,
-        None => io.write_all_buf(&mut Buf::chain(&head[..], body)).await,
+        Some(file) => io.send_file(head, &file).await?,
+        None => io.write_all_buf(&mut Buf::chain(&head[..], body)).await?,
     }
+    Ok(length)
 }
 
 /// A large body as a file that the kernel can send without copying it.
@@ -130,6 +158,10 @@ fn memory_file(edge: &Edge, response: &Response<Body>, body: &[u8]) -> Option<Me
 }
 
 /// What the bytes at the beginning of a request are.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is moved once; a box would be an allocation for each request"
+)]
 enum Recognised<'r> {
     /// A plain request.
     Plain(PlainRequest<'r>),
@@ -143,6 +175,7 @@ struct PlainRequest<'r> {
     target: Target<'r>,
     /// Of the head, in bytes.
     length: usize,
+    seen: Seen,
 }
 
 enum Target<'r> {
@@ -159,7 +192,7 @@ enum Target<'r> {
     },
 }
 
-fn recognise<'r>(received: &'r [u8], edge: &Edge) -> Recognised<'r> {
+fn recognise<'r>(received: &'r [u8], edge: &Edge, peer: &Peer) -> Recognised<'r> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS_MAX];
     let mut request = httparse::Request::new(&mut fields);
     let length = match request.parse(received) {
@@ -170,7 +203,7 @@ fn recognise<'r>(received: &'r [u8], edge: &Edge) -> Recognised<'r> {
     if !is_framed_strictly(&received[..length]) {
         return Recognised::Other;
     }
-    plain(&request, length, edge).map_or(Recognised::Other, Recognised::Plain)
+    plain(&request, length, edge, peer).map_or(Recognised::Other, Recognised::Plain)
 }
 
 /// What httparse does not ask of a head: no empty line before it, and plain lines.
@@ -182,19 +215,20 @@ fn plain<'r>(
     request: &httparse::Request<'_, 'r>,
     length: usize,
     edge: &Edge,
+    peer: &Peer,
 ) -> Option<PlainRequest<'r>> {
     if request.method != Some("GET") || request.version != Some(1) {
         return None;
     }
     let fields = plain_fields(request.headers)?;
-    let target = request.path?;
-    let (path, query) = match target.split_once('?') {
+    let uri = request.path?;
+    let (path, query) = match uri.split_once('?') {
         Some((path, query)) => (path, Some(query)),
-        None => (target, None),
+        None => (uri, None),
     };
     let path = SitePath::parse(path).ok()?;
     // The http crate refuses some bytes that httparse lets pass.
-    if !target.bytes().all(|byte| byte.is_ascii_graphic()) || target.contains('#') {
+    if !uri.bytes().all(|byte| byte.is_ascii_graphic()) || uri.contains('#') {
         return None;
     }
     let asked = Asked {
@@ -208,34 +242,59 @@ fn plain<'r>(
             .then(|| host(request.headers))
             .flatten(),
     };
-    let target = match edge.find(asked).ok()? {
-        Destination::Asset(asset) => Target::Asset {
-            asset,
-            path,
+    let begin = |fields: &HeaderMap| {
+        let head = Head {
+            method: &Method::GET,
+            uri,
+            version: Version::HTTP_11,
             fields,
-        },
+        };
+        edge.watch().begin(&head, peer)
+    };
+    let (target, seen) = match edge.find(asked).ok()? {
+        Destination::Asset(asset) => {
+            let fields = match edge.watch().wants_fields(peer) {
+                true => all_fields(request.headers)?,
+                false => fields,
+            };
+            let seen = begin(&fields);
+            let target = Target::Asset {
+                asset,
+                path,
+                fields,
+            };
+            (target, seen)
+        }
         Destination::Worker {
             worker,
             params,
             url: rewritten,
         } => {
             // The http crate has an opinion of its own on targets.
-            let url = target.parse::<PathAndQuery>().ok()?;
-            let fields = all_fields(request.headers)?;
+            let url = uri.parse::<PathAndQuery>().ok()?;
+            let mut fields = all_fields(request.headers)?;
+            let seen = begin(&fields);
+            let client = &seen.introduction.client;
+            client.set_host(&mut Uri::default(), &mut fields);
+            seen.introduction.write(&mut fields);
             let target = WorkerTarget {
                 worker,
-                origin: origin(None, &fields),
+                origin: origin(client.scheme(), None, &fields),
                 url: rewritten.unwrap_or_else(|| url.as_str().to_owned()),
                 params,
             };
-            Target::Worker { target, fields }
+            (Target::Worker { target, fields }, seen)
         }
         Destination::Redirect(_)
         | Destination::Sent { .. }
         | Destination::Page { .. }
         | Destination::Nothing => return None,
     };
-    Some(PlainRequest { target, length })
+    Some(PlainRequest {
+        target,
+        length,
+        seen,
+    })
 }
 
 fn host<'r>(fields: &[httparse::Header<'r>]) -> Option<&'r str> {
@@ -301,14 +360,21 @@ enum Length {
 }
 
 /// Writes status line and fields of a response, and what every response has.
-fn write_head(status: StatusCode, fields: &HeaderMap, length: Length, head: &mut Vec<u8>) {
+fn write_head(
+    status: StatusCode,
+    fields: &HeaderMap,
+    length: Length,
+    id: &RequestId,
+    head: &mut Vec<u8>,
+) {
     head.clear();
     head.extend(b"HTTP/1.1 ");
     head.extend(status.as_str().as_bytes());
     head.push(b' ');
     head.extend(status.canonical_reason().unwrap_or_default().as_bytes());
     head.extend(b"\r\n");
-    for (name, value) in fields {
+    // A worker's own would be a second one.
+    for (name, value) in fields.iter().filter(|(name, _)| **name != X_REQUEST_ID) {
         head.extend(name.as_str().as_bytes());
         head.extend(b": ");
         head.extend(value.as_bytes());
@@ -323,6 +389,9 @@ fn write_head(status: StatusCode, fields: &HeaderMap, length: Length, head: &mut
         Length::Chunked => head.extend(b"transfer-encoding: chunked\r\n"),
         Length::NoBody => {}
     }
+    head.extend(b"x-request-id: ");
+    head.extend(id.as_bytes());
+    head.extend(b"\r\n");
     if !fields.contains_key(DATE) {
         head.extend(b"date: ");
         write_date(head);

@@ -1,5 +1,8 @@
 //! The edge: from an HTTP request to what answers it. The only file that names warp.
 //!
+//! What is seen of a request from outside ([`Watch`]: whose it is, its id, the log, metrics) is done
+//! around all of that, in [`Edge::answer`].
+//!
 //! Assets are answered right here. warp takes the requests that carry bodies to workers: its
 //! filter takes a request apart and puts the answer together, which costs about a microsecond, and
 //! neither an asset nor a plain GET has a use for it.
@@ -29,9 +32,12 @@ use crate::asset::{self, AssetError};
 use crate::body::{Body, BodyError};
 use crate::find::{Asked, AssetRef, Destination, find_not_found_page, find_page, may_be_view};
 use crate::host;
+use crate::peer::Peer;
 use crate::refusal::Refusal;
+use crate::request_id::X_REQUEST_ID;
 use crate::rules::{CorsAnswers, add_vary};
-use crate::worker_call::{self, BodyRead, WorkerTarget};
+use crate::watch::{Answerer, Head, Introduction, Record, Seen, Watch, target_of};
+use crate::worker_call::{self, BodyRead, OfWorker, WorkerTarget};
 
 type RequestBody = BoxBody<Bytes, std::io::Error>;
 type WorkerFuture = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -76,12 +82,59 @@ impl Edge {
         }
     }
 
-    /// Answers one request. Total: whatever goes wrong is an answer too.
-    pub async fn answer<B>(&self, mut request: Request<B>) -> Response<Body>
+    /// Answers one request of somebody of whom nothing is known.
+    pub async fn ask<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
+    {
+        self.answer(request, &Peer::default()).await
+    }
+
+    /// Answers one request, and sees to what is told of it. Total: whatever goes wrong is an answer
+    /// too.
+    pub(crate) async fn answer<B>(&self, mut request: Request<B>, peer: &Peer) -> Response<Body>
     where
         B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
     {
         host::settle(&mut request);
+        let head = Head {
+            method: request.method(),
+            uri: target_of(request.uri()),
+            version: request.version(),
+            fields: request.headers(),
+        };
+        let Seen {
+            introduction,
+            record,
+        } = self.watch().begin(&head, peer);
+        let id = introduction.id.header_value();
+        self.introduce(introduction, &mut request);
+        let mut response = self.answer_unseen(request).await;
+        response.headers_mut().insert(X_REQUEST_ID, id);
+        recorded(record, response)
+    }
+
+    /// Has the request say whose it is, as far as that is to be believed. Only workers want to know
+    /// more than the host.
+    fn introduce<B>(&self, introduction: Introduction, request: &mut Request<B>) {
+        let mut uri = std::mem::take(request.uri_mut());
+        introduction
+            .client
+            .set_host(&mut uri, request.headers_mut());
+        *request.uri_mut() = uri;
+        if !self.app.bundle.meta().workers.is_empty() {
+            request.extensions_mut().insert(introduction);
+        }
+    }
+
+    pub(crate) fn watch(&self) -> &'static Watch {
+        self.app.watch
+    }
+
+    async fn answer_unseen<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
+    {
         let is_head = request.method() == Method::HEAD;
         let has_body = request.version() <= Version::HTTP_11 && !request.body().is_end_stream();
         let mut response = self.route(request).await;
@@ -176,7 +229,7 @@ impl Edge {
                 let own = || uri.path_and_query().map_or("/", |p| p.as_str()).to_owned();
                 let target = WorkerTarget {
                     worker,
-                    origin: origin(uri.authority(), headers),
+                    origin: origin(scheme_of(&request), uri.authority(), headers),
                     url: url.unwrap_or_else(own),
                     params,
                 };
@@ -279,10 +332,13 @@ impl Edge {
         send_on(StatusCode::TEMPORARY_REDIRECT.as_u16(), location)
     }
 
-    async fn worker<B>(&self, target: WorkerTarget, request: Request<B>) -> Response<Body>
+    async fn worker<B>(&self, target: WorkerTarget, mut request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
     {
+        if let Some(introduction) = request.extensions_mut().remove::<Introduction>() {
+            introduction.write(request.headers_mut());
+        }
         if self.app.workers.reads_streams(target.worker) {
             return self.component(target, request).await;
         }
@@ -401,9 +457,31 @@ where
     )
 }
 
+/// The scheme that the client used.
+fn scheme_of<B>(request: &Request<B>) -> &'static str {
+    let introduction = request.extensions().get::<Introduction>();
+    introduction.map_or("http", |introduction| introduction.client.scheme())
+}
+
+/// Has the body of an answer close the record of its request.
+fn recorded(record: Option<Box<Record>>, mut response: Response<Body>) -> Response<Body> {
+    let Some(mut record) = record else {
+        return response;
+    };
+    let of_worker = response.extensions_mut().remove::<OfWorker>();
+    let answerer = match (of_worker, response.status().as_u16()) {
+        (Some(OfWorker(worker)), _) => Answerer::Worker(worker),
+        (None, 301 | 302 | 303 | 307 | 308) => Answerer::Redirect,
+        (None, 400 | 404 | 410 | 451 | 500..) => Answerer::Nothing,
+        (None, _) => Answerer::Assets,
+    };
+    record.answered(response.status(), answerer);
+    response.map(|body| body.recorded(record))
+}
+
 /// Scheme and authority that a request addresses (RFC 9110, 7.1); what is no authority becomes
 /// `localhost`.
-pub(crate) fn origin(from_uri: Option<&Authority>, headers: &HeaderMap) -> String {
+pub(crate) fn origin(scheme: &str, from_uri: Option<&Authority>, headers: &HeaderMap) -> String {
     let from_uri = from_uri.map(Authority::as_str);
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let is_authority = |host: &&str| host.parse::<Authority>().is_ok() && !host.contains('@');
@@ -411,7 +489,7 @@ pub(crate) fn origin(from_uri: Option<&Authority>, headers: &HeaderMap) -> Strin
         .or(host)
         .filter(is_authority)
         .unwrap_or("localhost");
-    format!("http://{authority}")
+    format!("{scheme}://{authority}")
 }
 
 /// An answer of a worker as warp's.

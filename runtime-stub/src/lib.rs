@@ -7,10 +7,12 @@
 //!
 //! Not here: how bundles are made; a compiler; any file (the kernel has mapped the bundle).
 
+mod admin;
 pub mod app;
 mod asset;
 mod body;
 pub mod cli;
+mod client;
 mod connection;
 mod decoded;
 mod direct;
@@ -22,13 +24,16 @@ mod limited_body;
 pub mod log;
 pub mod mapped;
 mod memory_files;
+mod peer;
 pub mod privileges;
 mod refusal;
+mod request_id;
 mod rules;
 pub mod serve;
 pub mod settings;
 mod surroundings;
 mod timed_io;
+mod watch;
 mod worker_call;
 mod workers;
 
@@ -36,3 +41,4 @@ pub use app::{App, AppOptions, StartError};
 pub use body::{Body, BodyError};
 pub use edge::Edge;
 pub use settings::{ServeArgs, Settings};
+pub use watch::WatchOptions;

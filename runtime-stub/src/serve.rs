@@ -11,12 +11,13 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::admin;
 use crate::app::{App, StartError};
 use crate::connection::{self, Connections};
 use crate::edge::Edge;
 use crate::log;
 use crate::privileges::{self, PrivilegesError};
-use crate::settings::Settings;
+use crate::settings::{AdminAddress, Settings};
 
 /// Connections that the kernel holds until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -50,6 +51,14 @@ pub enum ServeError {
     Listen {
         /// Where.
         address: SocketAddr,
+        /// What the system says.
+        reason: io::Error,
+    },
+    /// Nothing can be listened on for metrics.
+    #[error("--admin cannot listen on {address}: {reason}")]
+    Admin {
+        /// Where.
+        address: AdminAddress,
         /// What the system says.
         reason: io::Error,
     },
@@ -157,10 +166,14 @@ pub async fn serve(
     listening: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
     allow_many_files();
+    if let Some(options) = &settings.ops.admin {
+        admin::start(options, Arc::clone(&app)).await?;
+    }
     let listener = bound.listen()?;
     if let Ok(address) = listener.local_addr() {
         listening(address);
     }
+    let watch = app.watch;
     let loading = load_workers(Arc::clone(&app));
     let connections = Arc::new(Connections::default());
     let edge = Edge::new(app);
@@ -174,22 +187,26 @@ pub async fn serve(
         () = signals.next() => {}
         error = loading => return Err(error.into()),
     }
+    watch.set_draining();
     accepting.abort();
     let _ = accepting.await;
     // The accepting task held the only other one.
     if let Some(connections) = Arc::into_inner(connections) {
         drain(connections, settings.grace_period, signals).await;
     }
+    log::flush();
     Ok(())
 }
 
 /// Loads the workers while assets are served already. Ends only if one cannot run.
 async fn load_workers(app: Arc<App>) -> StartError {
+    let watch = app.watch;
     let loaded = tokio::task::spawn_blocking(move || app.load_workers()).await;
-    match loaded {
-        Ok(Err(error)) => error,
-        _ => std::future::pending().await,
+    if let Ok(Err(error)) = loaded {
+        return error;
     }
+    watch.set_loaded();
+    std::future::pending().await
 }
 
 /// Lets open requests end, until the grace period is over or a second signal comes.

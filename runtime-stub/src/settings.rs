@@ -1,7 +1,9 @@
 //! The settings of a running server: flags, then the environment, then defaults.
 
 mod cors;
+mod ops;
 mod privileges;
+mod proxies;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -18,6 +20,11 @@ use self::privileges::{PrivilegeArgs, places_of};
 use crate::app::{AppOptions, parse_prefix};
 use crate::privileges::Privileges;
 use cors::CorsArgs;
+pub use ops::{AdminAddress, AdminOptions, OpsOptions};
+pub use proxies::TrustedProxies;
+
+use crate::log::LogFormat;
+use crate::watch::WatchOptions;
 
 /// The port that is listened on if none is given.
 const PORT_DEFAULT: u16 = 8080;
@@ -110,6 +117,10 @@ pub struct ServeArgs {
     max_connections: u32,
     #[command(flatten)]
     privileges: PrivilegeArgs,
+    #[command(flatten)]
+    proxies: proxies::ProxiesArgs,
+    #[command(flatten)]
+    ops: ops::OpsArgs,
 }
 
 /// A value that may hold a password.
@@ -143,6 +154,8 @@ pub struct Settings {
     pub grace_period: Duration,
     /// What is kept of root's.
     pub privileges: Privileges,
+    /// Logs and metrics.
+    pub ops: OpsOptions,
 }
 
 /// The key-value store.
@@ -230,6 +243,12 @@ pub enum SettingsError {
         /// What it holds.
         value: String,
     },
+    /// `--enable-panel` alone.
+    #[error(
+        "--enable-panel (WWS_ENABLE_PANEL) shows its page at the address of --admin (WWS_ADMIN), \
+         which is missing"
+    )]
+    PanelWithoutAdmin,
 }
 
 impl ServeArgs {
@@ -269,6 +288,7 @@ impl ServeArgs {
             "127.0.0.1"
         };
         let places = places_of(&location, self.outbound_ca.as_ref());
+        let ops = self.ops.settle(&environment)?;
         Ok(Settings {
             host: host.unwrap_or_else(|| host_default.to_owned()),
             port: self.port.or(from_environment).unwrap_or(PORT_DEFAULT),
@@ -299,6 +319,11 @@ impl ServeArgs {
                     ca_file: self.outbound_ca,
                 },
                 body_timeout: self.body_timeout.0,
+                watch: WatchOptions {
+                    proxies: self.proxies.settle(),
+                    logs_requests: ops.log.format != LogFormat::Off,
+                    measures: ops.admin.is_some(),
+                },
             },
             connections: ConnectionLimits {
                 header_timeout: self.header_timeout.0,
@@ -308,6 +333,7 @@ impl ServeArgs {
             },
             grace_period: self.grace_period.0,
             privileges: self.privileges.settle(places),
+            ops,
         })
     }
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use bundle_format::Meta;
 use bundle_format::meta::WorkerRecord;
-use kv::{BoxFuture, Location, OpenError, OpenOptions, Store};
+use kv::{BoxFuture, KvError, Location, OpenError, OpenOptions, OperationCounts, Store};
 use limits::WorkerLimits;
-use outbound::{Caller, Client, ClientOptions};
+use outbound::{CallCounts, Caller, Client, ClientOptions};
 use outbound_rules::Rules;
 use worker_host::KvSettings;
 
@@ -70,6 +70,24 @@ impl Surroundings {
             client,
             store: Some(store),
         })
+    }
+
+    /// How many calls the workers have made.
+    pub(crate) fn call_counts(&self) -> &CallCounts {
+        self.client.counts()
+    }
+
+    /// How many operations there were on the store, if there is one.
+    pub(crate) fn operation_counts(&self) -> Option<&OperationCounts> {
+        self.store.as_ref().map(Store::counts)
+    }
+
+    /// Whether the store can be reached, if there is one.
+    pub(crate) async fn probe_store(&self) -> Result<(), KvError> {
+        match &self.store {
+            Some(store) => store.probe().await,
+            None => Ok(()),
+        }
     }
 
     /// The client as a worker may use it.

@@ -19,6 +19,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::memory_files::MemoryFile;
 use crate::settings::ConnectionLimits;
+use crate::watch::LimitName;
 
 /// How every HTTP/2 connection begins (RFC 9113, 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -95,11 +96,21 @@ impl<S> Timed<S> {
         }
     }
 
+    /// The limit that [`deadline`](Self::deadline) is about.
+    fn limit(&self) -> LimitName {
+        match (self.write_waits_since, self.head_began) {
+            (Some(_), _) => LimitName::BodyTimeout,
+            (None, Some(_)) => LimitName::HeaderTimeout,
+            (None, None) => LimitName::IdleTimeout,
+        }
+    }
+
     /// Ready when the client is too slow. The timer is set anew only when it fires.
     fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         while self.timer.as_mut().poll(context).is_ready() {
             let deadline = self.deadline();
             if deadline <= Instant::now() {
+                self.limit().hit();
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
             }
             self.timer.as_mut().reset(deadline);
@@ -237,7 +248,8 @@ impl Timed<TcpStream> {
             match result {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let patience = self.limits.body_timeout;
-                    tokio::time::timeout(patience, self.io.writable()).await??;
+                    let waited = tokio::time::timeout(patience, self.io.writable()).await;
+                    waited.inspect_err(|_| LimitName::BodyTimeout.hit())??;
                 }
                 result => result?,
             }

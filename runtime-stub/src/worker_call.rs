@@ -1,6 +1,7 @@
 //! A request that a worker answers, and what its answer becomes.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bundle_format::meta::WorkerKind;
 use bytes::{Buf, Bytes, BytesMut};
@@ -18,6 +19,7 @@ use crate::app::App;
 use crate::limited_body::LimitedBody;
 use crate::log;
 use crate::refusal::Refusal;
+use crate::watch::{Failed, FailureKind, LimitName, Measures};
 
 /// Which worker a request goes to, and what the path says.
 #[derive(Clone, Debug)]
@@ -49,6 +51,10 @@ const COLLECTED_BYTES_MAX: u64 = 64 << 10;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyRead;
 
+/// Marks an answer of the worker with this number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OfWorker(pub(crate) usize);
+
 /// Fields that belong to a connection, not to an answer (RFC 9110, 7.6.1).
 static CONNECTION_FIELDS: [HeaderName; 7] = [
     CONNECTION,
@@ -70,7 +76,10 @@ pub(crate) async fn answer<B: Buf, E>(
     body: impl Stream<Item = Result<B, E>>,
 ) -> Response<WorkerBody> {
     let worker = target.worker;
-    match call(&app, target, method, headers, body).await {
+    let measured = Measured::begin(&app, worker);
+    let answer = call(&app, target, method, headers, body).await;
+    drop(measured);
+    match answer {
         Ok(response) => mark_read(finish(&app, worker, response)),
         Err(failure @ Failure::Body(_)) => refuse(&app, worker, &failure),
         Err(failure) => mark_read(refuse(&app, worker, &failure)),
@@ -101,10 +110,12 @@ where
     }
     let (body, failure) = LimitedBody::new(body, limit, app.body_timeout);
     let request = target.request(method, headers, body.boxed_unsync());
+    let measured = Measured::begin(&app, worker);
     let answer = match app.worker(worker).await {
         Ok(ready) => ready.call_streaming(request).await.map_err(Failure::Call),
         Err(error) => Err(Failure::Load(error)),
     };
+    drop(measured);
     match answer {
         Ok(response) => finish(&app, worker, response),
         // A worker that fails for want of a body is not to blame.
@@ -130,7 +141,34 @@ fn refuse(app: &App, worker: usize, failure: &Failure) -> Response<WorkerBody> {
         ("reason", failure),
     ];
     log::line("worker_failed", &fields);
-    refusal.response().map(WorkerBody::Whole)
+    let failed = Failed {
+        kind: failure.kind(),
+        limit: failure.limit(),
+        status,
+        reason: failure,
+    };
+    app.watch.failed(worker, &failed);
+    let mut response = refusal.response().map(WorkerBody::Whole);
+    response.extensions_mut().insert(OfWorker(worker));
+    response
+}
+
+/// The time of a call, which ends when this is dropped, also by a client that goes away.
+struct Measured<'m>(Option<(&'m Measures, usize, Instant)>);
+
+impl<'m> Measured<'m> {
+    fn begin(app: &'m App, worker: usize) -> Self {
+        let measures = app.watch.measures();
+        Self(measures.map(|measures| (measures, worker, Instant::now())))
+    }
+}
+
+impl Drop for Measured<'_> {
+    fn drop(&mut self) {
+        if let Some((measures, worker, began)) = self.0.take() {
+            measures.worked(worker, began.elapsed());
+        }
+    }
 }
 
 fn mark_read(mut response: Response<WorkerBody>) -> Response<WorkerBody> {
@@ -186,6 +224,50 @@ impl Failure {
                     Refusal::BadGateway
                 }
             },
+        }
+    }
+}
+
+/// As metrics name it.
+impl Failure {
+    fn kind(&self) -> FailureKind {
+        match self {
+            Self::Load(_) => FailureKind::Load,
+            Self::Body(BodyFailure::TooLarge(_)) => FailureKind::RequestTooLarge,
+            Self::Body(BodyFailure::TooSlow(_)) => FailureKind::RequestTooSlow,
+            Self::Body(BodyFailure::Broken) => FailureKind::RequestBroken,
+            Self::Call(error) => match error {
+                CallError::Busy { .. } => FailureKind::Busy,
+                CallError::Timeout { waiting: true, .. } => FailureKind::Waited,
+                CallError::Timeout { waiting: false, .. } => FailureKind::Timeout,
+                CallError::OutOfMemory { .. } => FailureKind::OutOfMemory,
+                CallError::ResponseTooLarge { .. } => FailureKind::ResponseTooLarge,
+                CallError::Exit { .. } => FailureKind::Exit,
+                CallError::Trap { .. } => FailureKind::Trap,
+                CallError::Exception { .. } => FailureKind::Exception,
+                CallError::NeverAnswers => FailureKind::NeverAnswers,
+                CallError::BrokenBody => FailureKind::BodyBrokeOff,
+                CallError::InstanceLost => FailureKind::InstanceLost,
+                CallError::BadResponse(_) | CallError::ReadsNoStream => FailureKind::BadResponse,
+                CallError::Conflict { .. } => FailureKind::Conflict,
+                CallError::Store(_) => FailureKind::Store,
+            },
+        }
+    }
+
+    /// The limit that it came up against.
+    fn limit(&self) -> Option<LimitName> {
+        match self {
+            Self::Body(BodyFailure::TooLarge(_)) => Some(LimitName::RequestBody),
+            Self::Body(BodyFailure::TooSlow(_)) => Some(LimitName::BodyTimeout),
+            Self::Call(CallError::Busy { .. }) => Some(LimitName::Concurrency),
+            Self::Call(CallError::Timeout { .. }) => Some(LimitName::Time),
+            Self::Call(CallError::OutOfMemory { .. }) => Some(LimitName::Memory),
+            Self::Call(CallError::ResponseTooLarge { .. }) => Some(LimitName::ResponseBody),
+            Self::Call(CallError::Store(KvError::SnapshotTooLarge { .. })) => {
+                Some(LimitName::KvSnapshot)
+            }
+            Self::Load(_) | Self::Body(BodyFailure::Broken) | Self::Call(_) => None,
         }
     }
 }
@@ -267,6 +349,7 @@ fn finish(app: &App, worker: usize, answer: WorkerResponse) -> Response<WorkerBo
     });
     *response.status_mut() = status;
     *response.headers_mut() = headers;
+    response.extensions_mut().insert(OfWorker(worker));
     response
 }
 

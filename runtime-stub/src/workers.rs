@@ -12,8 +12,8 @@ use bundle_format::meta::{
 use bundle_format::{Bundle, Damage, Meta};
 use limits::{ByteSize, LimitOverrides, WorkerLimits};
 use worker_host::{
-    Concurrency, EngineError, Host, LoadError, LogLevel, NativeCode, PoolSize, SETTINGS_VERSION,
-    ScriptEngine, WASMTIME_VERSION, Worker, WorkerSettings, leak_pages,
+    Concurrency, EngineError, Host, LoadError, LogLevel, NativeCode, PoolSize, PoolUsage,
+    SETTINGS_VERSION, ScriptEngine, WASMTIME_VERSION, Worker, WorkerSettings, leak_pages,
 };
 
 use crate::app::StartError;
@@ -207,6 +207,12 @@ impl Workers {
             stored.decode(None).map_err(Arc::new)
         };
         self.base.get_or_init(load).clone()
+    }
+
+    /// What the pool of instances holds, once there is one.
+    pub(crate) fn pool_usage(&self) -> Option<PoolUsage> {
+        let host = self.host.get()?.as_ref().ok()?;
+        Some(host.pool_usage())
     }
 
     fn host(&self) -> Result<Arc<Host>, Arc<LoadFailure>> {

@@ -140,6 +140,7 @@ async fn edge_over(bundle: Vec<u8>) -> Edge {
         store: Default::default(),
         outbound: Default::default(),
         body_timeout: Duration::from_secs(1),
+        watch: Default::default(),
     };
     Edge::new(App::open(bundle.leak(), options).await.unwrap())
 }
@@ -163,15 +164,15 @@ async fn bytes_of(response: Response<Body>) -> Bytes {
 async fn a_page_is_answered_in_the_stored_coding_or_decoded() {
     let edge = edge_over(bundle()).await;
     let response = edge
-        .answer(request(PAGE_HTML, &[("accept-encoding", "zstd")]))
+        .ask(request(PAGE_HTML, &[("accept-encoding", "zstd")]))
         .await;
     assert_eq!(response.headers()["content-encoding"], "zstd");
     let body = bytes_of(response).await;
     assert_eq!(zstd::bulk::decompress(&body, text().len()).unwrap(), text());
-    let response = edge.answer(request(PAGE_HTML, &[])).await;
+    let response = edge.ask(request(PAGE_HTML, &[])).await;
     assert!(!response.headers().contains_key("content-encoding"));
     assert_eq!(bytes_of(response).await, text());
-    let response = edge.answer(request("/page.html?q=1", &[])).await;
+    let response = edge.ask(request("/page.html?q=1", &[])).await;
     assert_eq!(response.headers()["location"], "/page?q=1");
 }
 
@@ -187,6 +188,7 @@ async fn a_flipped_bit_never_changes_what_is_served() {
         store: Default::default(),
         outbound: Default::default(),
         body_timeout: Duration::from_secs(1),
+        watch: Default::default(),
     };
     for at in 0..good.len() {
         let mut bad = good.clone();
@@ -197,7 +199,7 @@ async fn a_flipped_bit_never_changes_what_is_served() {
         let edge = Edge::new(app);
         for accept in ["zstd", "identity"] {
             let response = edge
-                .answer(request(PAGE_HTML, &[("accept-encoding", accept)]))
+                .ask(request(PAGE_HTML, &[("accept-encoding", accept)]))
                 .await;
             if response.status() == 500 {
                 continue;
@@ -218,10 +220,10 @@ async fn a_flipped_bit_never_changes_what_is_served() {
 async fn an_asset_costs_a_fixed_number_of_allocations_and_no_copy() {
     let edge = edge_over(bundle()).await;
     for fields in [&[("accept-encoding", "zstd")][..], &[]] {
-        drop(edge.answer(request(PAGE_HTML, fields)).await);
+        drop(edge.ask(request(PAGE_HTML, fields)).await);
         let asked = request(PAGE_HTML, fields);
         let before = ALLOCATIONS.get();
-        let response = edge.answer(asked).await;
+        let response = edge.ask(asked).await;
         let cost = ALLOCATIONS.get() - before;
         assert_eq!(response.status(), 200);
         // The two tables of the header map, and the ETag.

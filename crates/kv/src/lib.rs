@@ -21,6 +21,7 @@
 //! conflict. For that, [`Namespace::exclusive`] lets those who repeat go one after the other.
 
 mod change;
+mod counts;
 mod error;
 mod exclusive;
 mod file;
@@ -31,6 +32,7 @@ mod number;
 mod redis_store;
 mod store;
 
+pub use crate::counts::OperationCounts;
 pub use crate::error::{KvError, OpenError};
 pub use crate::exclusive::Exclusive;
 pub use crate::location::{Location, LocationError, RedisLocation};

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::change::{Change, Outcome};
+use crate::counts::{Ended, Operation, OperationCounts};
 use crate::exclusive::{self, Exclusive};
 use crate::store::Backend;
 use crate::{
@@ -20,6 +21,7 @@ pub struct Namespace {
     name: Arc<str>,
     backend: Backend,
     turns: Arc<AsyncMutex<()>>,
+    counts: Arc<OperationCounts>,
 }
 
 /// All of a namespace at one moment.
@@ -71,18 +73,27 @@ pub(crate) struct Listing {
 }
 
 impl Namespace {
-    pub(crate) fn new(name: &str, backend: Backend, turns: Arc<AsyncMutex<()>>) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        backend: Backend,
+        turns: Arc<AsyncMutex<()>>,
+        counts: Arc<OperationCounts>,
+    ) -> Self {
         Self {
             name: name.into(),
             backend,
             turns,
+            counts,
         }
     }
 
     /// The value of a key.
     pub async fn get(&self, key: &[u8]) -> Result<Option<Bytes>, KvError> {
-        check_key(key)?;
-        self.backend.get(&self.name, key).await
+        let got = async {
+            check_key(key)?;
+            self.backend.get(&self.name, key).await
+        };
+        self.counted(Operation::Get, got).await
     }
 
     /// The values of several keys, at one moment, in their order.
@@ -91,6 +102,10 @@ impl Namespace {
     /// [`KvError::AnswerTooLarge`] above [`ANSWER_BYTES_MAX`], and [`KvError::TransactionTooLarge`]
     /// for more than [`TRANSACTION_KEYS_MAX`] keys.
     pub async fn get_many(&self, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, KvError> {
+        self.counted(Operation::Get, self.read_many(keys)).await
+    }
+
+    async fn read_many(&self, keys: &[Bytes]) -> Result<Vec<Option<Bytes>>, KvError> {
         check_count(keys.len())?;
         keys.iter().try_for_each(|key| check_key(key))?;
         if keys.is_empty() {
@@ -101,11 +116,13 @@ impl Namespace {
 
     /// Sets a value.
     pub async fn set(&self, key: &[u8], value: Bytes) -> Result<(), KvError> {
-        check_key(key)?;
-        check_value(&value)?;
-        let key = Bytes::copy_from_slice(key);
-        self.change(Change::Put { key, value }).await?;
-        Ok(())
+        let set = async {
+            check_key(key)?;
+            check_value(&value)?;
+            let key = Bytes::copy_from_slice(key);
+            self.change(Change::Put { key, value }).await
+        };
+        self.counted(Operation::Set, set).await.map(drop)
     }
 
     /// Sets (`Some`) or deletes (`None`) several keys at once, all or nothing.
@@ -114,18 +131,23 @@ impl Namespace {
     /// [`KvError::TransactionTooLarge`] above [`TRANSACTION_BYTES_MAX`] or
     /// [`TRANSACTION_KEYS_MAX`].
     pub async fn write_many(&self, writes: BTreeMap<Bytes, Option<Bytes>>) -> Result<(), KvError> {
-        check_entries(&writes)?;
-        check_count(writes.len())?;
-        check_bytes(entries_bytes(&writes))?;
-        self.change(Change::Write(writes)).await?;
-        Ok(())
+        let written = async {
+            check_entries(&writes)?;
+            check_count(writes.len())?;
+            check_bytes(entries_bytes(&writes))?;
+            self.change(Change::Write(writes)).await
+        };
+        self.counted(Operation::Set, written).await.map(drop)
     }
 
     /// Deletes a key; whether it was there.
     pub async fn delete(&self, key: &[u8]) -> Result<bool, KvError> {
-        check_key(key)?;
-        let key = Bytes::copy_from_slice(key);
-        Ok(self.change(Change::Delete { key }).await?.applied)
+        let deleted = async {
+            check_key(key)?;
+            let key = Bytes::copy_from_slice(key);
+            Ok(self.change(Change::Delete { key }).await?.applied)
+        };
+        self.counted(Operation::Delete, deleted).await
     }
 
     /// Keys that begin with `prefix` and come after `after`, at most `limit` and never more than
@@ -144,19 +166,33 @@ impl Namespace {
             after: after.map(Bytes::copy_from_slice),
             limit: limit.min(PAGE_KEYS_MAX),
         };
-        self.backend.list(&self.name, listing).await
+        let listed = self.backend.list(&self.name, listing);
+        self.counted(Operation::List, listed).await
     }
 
     /// Adds to a decimal number (a key that is not there counts as 0); the sum.
     pub async fn increment(&self, key: &[u8], delta: i64) -> Result<i64, KvError> {
-        check_key(key)?;
-        let key = Bytes::copy_from_slice(key);
-        Ok(self.change(Change::Increment { key, delta }).await?.sum)
+        let added = async {
+            check_key(key)?;
+            let key = Bytes::copy_from_slice(key);
+            Ok(self.change(Change::Increment { key, delta }).await?.sum)
+        };
+        self.counted(Operation::Increment, added).await
     }
 
     /// Sets (`Some`) or deletes (`None`) a key if its value is `expected` (`None`: not there);
     /// whether it was.
     pub async fn compare_and_set(
+        &self,
+        key: &[u8],
+        expected: Option<&[u8]>,
+        new: Option<Bytes>,
+    ) -> Result<bool, KvError> {
+        let swapped = self.swap(key, expected, new);
+        self.counted(Operation::CompareAndSet, swapped).await
+    }
+
+    async fn swap(
         &self,
         key: &[u8],
         expected: Option<&[u8]>,
@@ -180,7 +216,8 @@ impl Namespace {
     /// # Errors
     /// [`KvError::SnapshotTooLarge`], found out before the entries are collected.
     pub async fn snapshot(&self, bytes_max: u64) -> Result<Snapshot, KvError> {
-        self.backend.snapshot(&self.name, bytes_max).await
+        let taken = self.backend.snapshot(&self.name, bytes_max);
+        self.counted(Operation::Snapshot, taken).await
     }
 
     /// Applies a transaction, if all that it has read is still so.
@@ -189,6 +226,16 @@ impl Namespace {
     /// [`KvError::TransactionTooLarge`] above [`TRANSACTION_BYTES_MAX`] or
     /// [`TRANSACTION_KEYS_MAX`].
     pub async fn commit(&self, transaction: &Transaction) -> Result<Commit, KvError> {
+        let commit = self.try_commit(transaction).await;
+        let ended = match commit {
+            Ok(Commit::Conflict) => Ended::Conflict,
+            _ => Ended::of(&commit),
+        };
+        self.counts.add(Operation::Commit, ended);
+        commit
+    }
+
+    async fn try_commit(&self, transaction: &Transaction) -> Result<Commit, KvError> {
         check_entries(&transaction.writes)?;
         transaction
             .reads
@@ -210,7 +257,7 @@ impl Namespace {
 
     async fn still_so(&self, reads: &BTreeMap<Bytes, Option<Bytes>>) -> Result<Commit, KvError> {
         let keys: Vec<Bytes> = reads.keys().cloned().collect();
-        let found = self.get_many(&keys).await?;
+        let found = self.read_many(&keys).await?;
         Ok(match found.iter().eq(reads.values()) {
             true => Commit::Done,
             false => Commit::Conflict,
@@ -232,6 +279,16 @@ impl Namespace {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    async fn counted<T>(
+        &self,
+        operation: Operation,
+        work: impl Future<Output = Result<T, KvError>>,
+    ) -> Result<T, KvError> {
+        let result = work.await;
+        self.counts.add(operation, Ended::of(&result));
+        result
     }
 
     async fn change(&self, change: Change) -> Result<Outcome, KvError> {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
 
 use crate::change::{Change, Outcome};
+use crate::counts::OperationCounts;
 use crate::exclusive::Turns;
 use crate::file::FileStore;
 use crate::memory::MemoryStore;
@@ -37,6 +38,7 @@ pub struct OpenOptions {
 pub struct Store {
     backend: Backend,
     turns: Arc<Turns>,
+    counts: Arc<OperationCounts>,
 }
 
 /// Where the entries are.
@@ -90,13 +92,28 @@ impl Store {
 
     /// A namespace; it need not exist yet.
     pub fn namespace(&self, name: &str) -> Namespace {
-        Namespace::new(name, self.backend.clone(), self.turns.of(name))
+        let counts = Arc::clone(&self.counts);
+        Namespace::new(name, self.backend.clone(), self.turns.of(name), counts)
+    }
+
+    /// How many operations there were.
+    pub fn counts(&self) -> &OperationCounts {
+        &self.counts
+    }
+
+    /// Whether the store can be reached: reads a key that is nobody's. Not counted.
+    ///
+    /// # Errors
+    /// As those of [`Namespace::get`].
+    pub async fn probe(&self) -> Result<(), KvError> {
+        self.backend.get("", b"").await.map(drop)
     }
 
     fn on(backend: Backend) -> Self {
         Self {
             backend,
             turns: Arc::default(),
+            counts: Arc::default(),
         }
     }
 }

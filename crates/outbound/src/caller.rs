@@ -93,6 +93,16 @@ impl Caller {
         request: http::Request<RequestBody>,
         options: CallOptions,
     ) -> Result<Answer, CallError> {
+        let answer = self.call(request, options).await;
+        self.inner.shared.counts.ended(&answer);
+        answer
+    }
+
+    async fn call(
+        &self,
+        request: http::Request<RequestBody>,
+        options: CallOptions,
+    ) -> Result<Answer, CallError> {
         let deadline = Deadline::after(self.inner.limits.total);
         let (parts, body) = request.into_parts();
         let target = Target::parse(&parts.uri)?;
@@ -199,7 +209,8 @@ impl Inner {
                 limit: limits.bytes,
             });
         }
-        Ok(response.map(|body| ResponseBody::new(body, lease, limits)))
+        let counts = &self.shared.counts;
+        Ok(response.map(|body| ResponseBody::new(body, lease, limits, Arc::clone(counts))))
     }
 }
 

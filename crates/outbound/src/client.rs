@@ -6,6 +6,7 @@ use std::sync::Arc;
 use outbound_rules::{Rules, literal_address};
 
 use crate::caller::{Caller, Limits};
+use crate::counts::CallCounts;
 use crate::error::CallError;
 use crate::names::Names;
 use crate::pool::Pool;
@@ -31,6 +32,7 @@ pub(crate) struct Shared {
     pub(crate) names: Names,
     pub(crate) trust: Trust,
     pub(crate) pool: Arc<Pool>,
+    pub(crate) counts: Arc<CallCounts>,
 }
 
 impl Client {
@@ -41,6 +43,7 @@ impl Client {
                 names: Names::new(options.dns_server),
                 trust: Trust::new(options.extra_roots),
                 pool: Arc::default(),
+                counts: Arc::default(),
             }),
         }
     }
@@ -55,6 +58,11 @@ impl Client {
             Some(address) => Ok(vec![address]),
             None => self.shared.names.addresses(host).await,
         }
+    }
+
+    /// How many calls there were.
+    pub fn counts(&self) -> &CallCounts {
+        &self.shared.counts
     }
 
     /// For a worker.

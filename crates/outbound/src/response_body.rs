@@ -14,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use crate::connection::Connection;
+use crate::counts::CallCounts;
 use crate::deadline::Deadline;
 use crate::error::CallError;
 use crate::pool::{Key, Pool};
@@ -25,6 +26,7 @@ pub struct ResponseBody {
     /// Until the end, of whatever kind.
     lease: Option<Lease>,
     limits: BodyLimits,
+    counts: Arc<CallCounts>,
     read_bytes: u64,
     total: Pin<Box<Sleep>>,
     /// Runs while a piece is awaited.
@@ -94,12 +96,18 @@ impl Lease {
 }
 
 impl ResponseBody {
-    pub(crate) fn new(source: Incoming, lease: Lease, limits: BodyLimits) -> Self {
+    pub(crate) fn new(
+        source: Incoming,
+        lease: Lease,
+        limits: BodyLimits,
+        counts: Arc<CallCounts>,
+    ) -> Self {
         let mut body = Self {
             source,
             lease: Some(lease),
             total: Box::pin(sleep_until(limits.deadline.at)),
             limits,
+            counts,
             read_bytes: 0,
             between: None,
         };
@@ -117,6 +125,7 @@ impl ResponseBody {
 
     fn fail(&mut self, error: CallError) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
         self.lease = None;
+        self.counts.body_failed(&error);
         Poll::Ready(Some(Err(error)))
     }
 

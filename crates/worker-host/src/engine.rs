@@ -144,6 +144,19 @@ pub(crate) fn compiling_engine(target: CodeTarget) -> Result<Engine, EngineError
     Engine::new(&config).map_err(unsupported)
 }
 
+/// What the pool of instances holds at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolUsage {
+    /// How many calls may run at once.
+    pub calls_max: u64,
+    /// How many run.
+    pub calls: u64,
+    /// Memories of instances that live; 0 without a pool.
+    pub memories: u64,
+    /// What is kept of memories that no instance has, for the next ones; 0 without a pool.
+    pub idle_bytes: u64,
+}
+
 /// x86-64-v2, beyond what every x86-64 has.
 #[cfg(feature = "compile")]
 #[expect(

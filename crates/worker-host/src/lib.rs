@@ -32,8 +32,8 @@ mod worker;
 pub use call::CallError;
 pub use component::ComponentBody;
 pub use engine::{
-    Allocation, CodeTarget, Concurrency, Cpu, EngineError, PoolSize, SETTINGS_VERSION, TARGET,
-    WASMTIME_VERSION, open_system_files,
+    Allocation, CodeTarget, Concurrency, Cpu, EngineError, PoolSize, PoolUsage, SETTINGS_VERSION,
+    TARGET, WASMTIME_VERSION, open_system_files,
 };
 pub use exchange::{
     BadResponse, RequestBody, RequestBodyError, WorkerBody, WorkerRequest, WorkerResponse,

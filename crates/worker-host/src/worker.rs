@@ -6,10 +6,10 @@ use std::sync::atomic::AtomicU32;
 use limits::WorkerLimits;
 use outbound::Caller;
 use tokio::sync::Semaphore;
-use wasmtime::{Engine, InstancePre, Linker};
+use wasmtime::{Engine, InstancePre, Linker, PoolingAllocatorMetrics};
 
 use crate::component::{self, ComponentProgram};
-use crate::engine::{Allocation, Concurrency, EngineError, PoolSize, serving_engine};
+use crate::engine::{Allocation, Concurrency, EngineError, PoolSize, PoolUsage, serving_engine};
 use crate::legacy_http;
 use crate::native_code::NativeCode;
 use crate::pace::{BusyThreads, Ticker};
@@ -23,6 +23,7 @@ pub struct Host {
     allocation: Allocation,
     /// As many as the pool has places.
     pub(crate) places: Arc<Semaphore>,
+    places_max: u32,
     pub(crate) ticker: Ticker,
     pub(crate) busy: BusyThreads,
     pub(crate) table_elements_max: usize,
@@ -131,6 +132,7 @@ impl Host {
             ticker: Ticker::new(&engine),
             busy: BusyThreads::default(),
             places: Arc::new(Semaphore::new(size.calls as usize)),
+            places_max: size.calls,
             table_elements_max: usize::try_from(size.table_elements).unwrap_or(usize::MAX),
             allocation,
             engine,
@@ -139,6 +141,21 @@ impl Host {
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// What the pool holds now.
+    pub fn pool_usage(&self) -> PoolUsage {
+        let metrics = self.engine.pooling_allocator_metrics();
+        let of_pool = |count: fn(&PoolingAllocatorMetrics) -> usize| {
+            metrics.as_ref().map_or(0, |metrics| count(metrics) as u64)
+        };
+        let calls_max = u64::from(self.places_max);
+        PoolUsage {
+            calls_max,
+            calls: calls_max.saturating_sub(self.places.available_permits() as u64),
+            memories: of_pool(PoolingAllocatorMetrics::memories),
+            idle_bytes: of_pool(PoolingAllocatorMetrics::unused_memory_bytes_resident),
+        }
     }
 
     /// Where instances come from.

@@ -11,7 +11,9 @@ use tokio::net::TcpStream;
 use worker_host::WorkerBody;
 
 use super::{HEAD_BYTES_MAX, Length, write_head};
+use crate::request_id::RequestId;
 use crate::timed_io::Timed;
+use crate::watch::Record;
 
 /// Waits for the answer of a worker, and for the client: one that goes away is told to nobody but
 /// the worker, whose call is dropped. `None` if it has gone. What it sends meanwhile is kept for
@@ -43,10 +45,18 @@ async fn read_ahead(io: &mut Timed<TcpStream>, received: &mut BytesMut) -> io::R
     io.read_buf(received).await
 }
 
+/// A body that is sent as it comes, and who counts it.
+struct Streamed<'s> {
+    body: WorkerBody,
+    record: Option<&'s mut Record>,
+}
+
 /// Sends an answer, a stream in chunks as they come.
 pub(super) async fn send(
     io: &mut Timed<TcpStream>,
     response: Response<WorkerBody>,
+    id: &RequestId,
+    record: Option<&mut Record>,
     head: &mut Vec<u8>,
 ) -> io::Result<()> {
     let (parts, body) = response.into_parts();
@@ -60,14 +70,20 @@ pub(super) async fn send(
                 true => Length::Of(body.len() as u64),
                 false => Length::NoBody,
             };
-            write_head(parts.status, &parts.headers, length, head);
-            io.write_all_buf(&mut Buf::chain(&head[..], body)).await
+            write_head(parts.status, &parts.headers, length, id, head);
+            let bytes = body.len();
+            io.write_all_buf(&mut Buf::chain(&head[..], body)).await?;
+            if let Some(record) = record {
+                record.sent(bytes);
+            }
+            Ok(())
         }
-        mut streamed @ (WorkerBody::Stream(_) | WorkerBody::Component(_)) => {
-            let length = streamed.length().map_or(Length::Chunked, Length::Of);
-            write_head(parts.status, &parts.headers, length, head);
+        body @ (WorkerBody::Stream(_) | WorkerBody::Component(_)) => {
+            let length = body.length().map_or(Length::Chunked, Length::Of);
+            write_head(parts.status, &parts.headers, length, id, head);
             let _open = io.open_request();
             io.write_all(head).await?;
+            let mut streamed = Streamed { body, record };
             match length {
                 Length::Of(length) => send_counted(io, &mut streamed, length).await,
                 Length::Chunked | Length::NoBody => send_chunks(io, &mut streamed).await,
@@ -77,7 +93,7 @@ pub(super) async fn send(
 }
 
 /// A body that breaks off leaves its last chunk out (RFC 9112, 8), and ends the connection.
-async fn send_chunks(io: &mut Timed<TcpStream>, body: &mut WorkerBody) -> io::Result<()> {
+async fn send_chunks(io: &mut Timed<TcpStream>, body: &mut Streamed<'_>) -> io::Result<()> {
     while let Some(piece) = next_piece(io, body).await? {
         let size = format!("{:x}\r\n", piece.len());
         let end = Bytes::from_static(b"\r\n");
@@ -90,7 +106,7 @@ async fn send_chunks(io: &mut Timed<TcpStream>, body: &mut WorkerBody) -> io::Re
 /// A body of a length that the client has been told.
 async fn send_counted(
     io: &mut Timed<TcpStream>,
-    body: &mut WorkerBody,
+    body: &mut Streamed<'_>,
     length: u64,
 ) -> io::Result<()> {
     let mut left = length;
@@ -109,14 +125,25 @@ async fn send_counted(
 }
 
 /// The next piece that is not empty, or an error as soon as the client is gone.
-async fn next_piece(io: &mut Timed<TcpStream>, body: &mut WorkerBody) -> io::Result<Option<Bytes>> {
+async fn next_piece(
+    io: &mut Timed<TcpStream>,
+    streamed: &mut Streamed<'_>,
+) -> io::Result<Option<Bytes>> {
+    let Streamed { body, record } = streamed;
     loop {
         let piece = tokio::select! {
             biased;
             piece = std::future::poll_fn(|context| body.poll_piece(context)) => piece,
             error = io.gone() => return Err(error),
         };
-        match piece.transpose().map_err(io::Error::other)? {
+        let piece = piece.transpose();
+        if let Some(record) = record {
+            match &piece {
+                Ok(piece) => record.sent(piece.as_ref().map_or(0, Bytes::len)),
+                Err(error) => record.broke_off(error),
+            }
+        }
+        match piece.map_err(io::Error::other)? {
             Some(piece) if piece.is_empty() => {}
             piece => return Ok(piece),
         }
