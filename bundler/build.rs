@@ -37,7 +37,7 @@ fn main() {
         let stub = match &ready {
             Some(path) if path.is_dir() => path.join(name),
             Some(path) => path.clone(),
-            None => build_stub(workspace, &out, features),
+            None => build_stub(workspace, &out, features_for(features)),
         };
         if ready.is_some() {
             println!("cargo::rerun-if-changed={}", stub.display());
@@ -45,6 +45,14 @@ fn main() {
         embed_stub(&stub, &folder.join(name)).unwrap_or_else(|error| {
             panic!("the stub {} cannot be embedded: {error}", stub.display())
         });
+    }
+}
+
+/// A debug build makes do with two stubs: that for services hosts all other components too.
+fn features_for(features: &str) -> &str {
+    match (features, env::var("PROFILE").as_deref()) {
+        ("components", Ok("debug")) => "concurrency",
+        _ => features,
     }
 }
 
