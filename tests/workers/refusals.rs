@@ -115,6 +115,79 @@ fn a_mistake_in_toml_is_named_with_line_and_column() {
     check("[vars]\nA = 1\n", &["api/w.toml:2:5:", "string", "integer"]);
     check("vars = 'x'\n", &["api/w.toml:1:8:", "table", "[vars]"]);
     check("[vars]\nA = '$not a name'\n", &["api/w.toml:2:5:", "$NAME"]);
+    let later = "not supported in this version";
+    check(
+        "[[folders]]\nfrom = 'a'\nto = '/a'\n",
+        &["api/w.toml:1:3:", "[[folders]]", later],
+    );
+    check(
+        "[features.wasi_nn]\n",
+        &["api/w.toml:1:11:", "[features.wasi_nn]", later],
+    );
+    check(
+        "[data.kv]\nretry = true\n",
+        &["api/w.toml:1:1:", "[data.kv]", "namespace ="],
+    );
+    check(
+        "[data.kv]\nnamespace = ''\n",
+        &["api/w.toml:2:13:", "1 to 128 bytes"],
+    );
+    check(
+        "limits.outbound_time = '2h'\n",
+        &["api/w.toml:1:24:", "\"h\"", "ms, s, m"],
+    );
+    check(
+        "limits.kv_snapshot = '65MiB'\n",
+        &["api/w.toml:1:22:", "kv_snapshot", "64MiB"],
+    );
+    check(
+        "[worker]\nreuse = 2\n",
+        &["api/w.toml:2:1:", "wasi:http 0.3", "remove reuse"],
+    );
+    check(
+        "[worker]\nbody = 'text'\n",
+        &["api/w.toml:2:1:", "script", "remove it"],
+    );
+}
+
+#[test]
+fn calls_that_cannot_be_allowed_as_written_are_named_with_the_right_form() {
+    #[track_caller]
+    fn check(rules: &str, want: &[&str]) {
+        let site = TestSite::new()
+            .worker("api/w", "hello")
+            .file("api/w.toml", format!("[features.http_requests]\n{rules}\n"));
+        check_refusal(&site, want);
+    }
+    check(
+        "allowed_hosts = ['a.example', 'http://b.example/path']",
+        &[
+            "api/w.toml:2:31:",
+            "\"http://b.example/path\"",
+            "write the host alone: \"b.example\"",
+        ],
+    );
+    check(
+        "allowed_hosts = 'a.example'",
+        &["api/w.toml:2:17:", "[\"api.example.com\"]"],
+    );
+    check(
+        "allowed_methods = ['GET', 'a b']",
+        &["api/w.toml:2:27:", "\"a b\"", "\"GET\""],
+    );
+    check(
+        "allow_private = 'yes'",
+        &["api/w.toml:2:17:", "true or false"],
+    );
+    check("allow_https = true", &["api/w.toml:2:1:", "\"allow_http\""]);
+}
+
+#[test]
+fn a_key_of_the_site_that_is_none_is_named() {
+    #[track_caller]
+    fn check(toml: &str, want: &[&str]) {
+        check_refusal(&TestSite::with_index().file("wws.toml", toml), want);
+    }
     check(
         "[sites]\nspa = true\n",
         &["wws.toml:1:2:", "did you mean \"site\"?"],
