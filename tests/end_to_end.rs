@@ -12,6 +12,7 @@ mod kv;
 mod life;
 mod outbound;
 mod platform;
+mod rules;
 mod scripts;
 mod support;
 mod workers;

@@ -8,6 +8,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     let Ok(bundle) = Bundle::open(bytes::Bytes::copy_from_slice(bytes)) else { return };
     let _ = bundle.index().verify();
+    let _ = bundle.rules();
     let _ = bundle.index().find("/");
     for number in 0..bundle.meta().index.entries.min(1000) {
         let _ = bundle.path(EntryId(number));

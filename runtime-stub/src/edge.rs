@@ -7,6 +7,8 @@
 //! filter takes a request apart and puts the answer together, which costs about a microsecond, and
 //! neither an asset nor a plain GET has a use for it.
 
+mod route;
+
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,13 +17,13 @@ use std::task::{Context, Poll};
 use bundle_format::Damage;
 use bytes::Bytes;
 use futures_core::Stream;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, LOCATION, ORIGIN};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, ORIGIN};
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 use http_body_util::combinators::BoxBody;
-use http_semantics::{NAVIGATION_FIELDS, SitePath, asset_method, encode_path, is_navigation};
+use http_semantics::asset_method;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use warp::{Filter, Reply};
@@ -30,31 +32,19 @@ use worker_host::WorkerBody;
 use crate::app::App;
 use crate::asset::{self, AssetError};
 use crate::body::{Body, BodyError};
-use crate::find::{Asked, AssetRef, Destination, find_not_found_page, find_page, may_be_view};
+use crate::find::{Asked, AssetRef, Destination};
 use crate::host;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::request_id::X_REQUEST_ID;
-use crate::rules::{CorsAnswers, add_vary};
+use crate::rules::CorsAnswers;
 use crate::watch::{Answerer, Head, Introduction, Record, Seen, Watch, target_of};
 use crate::worker_call::{self, BodyRead, OfWorker, WorkerTarget};
 
+use route::Routed;
+
 type RequestBody = BoxBody<Bytes, std::io::Error>;
 type WorkerFuture = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
-
-/// An answer, and whose it is: what rules do to its fields depends on that.
-struct Answered {
-    response: Response<Body>,
-    by: By,
-}
-
-enum By {
-    /// What rules say of it has been done.
-    Asset,
-    Worker,
-    /// The server itself.
-    Server,
-}
 
 /// Answers requests for one app. Cheap to clone.
 #[derive(Clone)]
@@ -171,103 +161,19 @@ impl Edge {
             return cors.preflight(request.headers());
         }
         let origin = request.headers().get(ORIGIN).cloned();
-        let uri = request.uri().clone();
-        let path = SitePath::parse(uri.path());
-        let Answered { mut response, by } = match &path {
-            _ if request.method() == Method::OPTIONS && uri.path() == "*" => {
-                by_server(asset::options())
-            }
-            Ok(path) => self.route_path(path, request).await,
-            Err(_) => by_server(refuse(Refusal::BadRequest)),
-        };
-        match by {
-            By::Asset => self
-                .app
-                .rules
-                .share(origin.as_ref(), response.headers_mut()),
-            By::Worker => {
+        let mut response = match self.route_path(&request).await {
+            Routed::Asset(response) | Routed::Server(response) => response,
+            Routed::Worker(target) => {
+                let mut response = self.worker(target, request).await;
                 let headers = response.headers_mut();
                 self.app.rules.finish_worker(origin.as_ref(), headers);
+                return response;
             }
-            By::Server => {
-                response = self.with_rules(path.as_ref().ok(), response);
-                self.app
-                    .rules
-                    .share(origin.as_ref(), response.headers_mut());
-            }
-        }
-        response
-    }
-
-    async fn route_path<B>(&self, path: &SitePath<'_>, request: Request<B>) -> Answered
-    where
-        B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
-    {
-        let (uri, headers) = (request.uri(), request.headers());
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        let asked = Asked {
-            path,
-            query: uri.query(),
-            host: uri.authority().map(Authority::as_str).or(host),
         };
-        match self.app.find(asked) {
-            Ok(Destination::Asset(asset)) => {
-                let method = request.method();
-                by_asset(self.asset(asset, path.as_str(), method, headers).await)
-            }
-            Ok(Destination::Redirect(to)) => by_server(self.redirect(&to, uri.query())),
-            Ok(Destination::Sent { status, location }) => by_server(send_on(status, location)),
-            Ok(Destination::Page { status, asset }) => {
-                let refusal = Refusal::of_rule(status);
-                self.page(asset, path.as_str(), headers, refusal).await
-            }
-            Ok(Destination::Worker {
-                worker,
-                params,
-                url,
-            }) => {
-                let own = || uri.path_and_query().map_or("/", |p| p.as_str()).to_owned();
-                let target = WorkerTarget {
-                    worker,
-                    origin: origin(scheme_of(&request), uri.authority(), headers),
-                    url: url.unwrap_or_else(own),
-                    params,
-                };
-                Answered {
-                    response: self.worker(target, request).await,
-                    by: By::Worker,
-                }
-            }
-            Ok(Destination::Nothing) => {
-                let answer = self.nothing(path.as_str(), request.method(), headers);
-                answer
-                    .await
-                    .unwrap_or_else(|damage| self.damage(path, &damage))
-            }
-            Err(damage) => self.damage(path, &damage),
-        }
-    }
-
-    fn damage(&self, path: &SitePath<'_>, damage: &Damage) -> Answered {
-        self.app.log_damage(path.as_str(), damage);
-        by_server(refuse(Refusal::Internal))
-    }
-
-    /// Does to an answer of the server's own what rules say of its path.
-    fn with_rules(
-        &self,
-        path: Option<&SitePath<'_>>,
-        mut response: Response<Body>,
-    ) -> Response<Body> {
-        let path = path.and_then(|path| path.without_prefix(self.app.prefix()));
-        let rules = &self.app.rules;
-        match rules.apply(&self.app.bundle, path.as_ref(), &mut response) {
-            Ok(()) => response,
-            Err(damage) => {
-                self.app.log_damage("_headers", &damage);
-                refuse(Refusal::Internal)
-            }
-        }
+        self.app
+            .rules
+            .share(origin.as_ref(), response.headers_mut());
+        response
     }
 
     /// Answers a GET without a body that leads to a worker.
@@ -319,19 +225,6 @@ impl Edge {
         }
     }
 
-    /// The client is sent from a file to its page; 307 keeps the method, and nothing is remembered for
-    /// ever.
-    fn redirect(&self, to: &str, query: Option<&str>) -> Response<Body> {
-        let mut location = self.app.prefix().to_owned();
-        location.push_str(to);
-        let mut location = encode_path(&location).into_owned();
-        if let Some(query) = query {
-            location.push('?');
-            location.push_str(query);
-        }
-        send_on(StatusCode::TEMPORARY_REDIRECT.as_u16(), location)
-    }
-
     async fn worker<B>(&self, target: WorkerTarget, mut request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
@@ -367,80 +260,10 @@ impl Edge {
         Response::from_parts(head, body)
     }
 
-    /// A path that leads nowhere: in an app of the browser's, whose views have paths of their own, a
-    /// navigation gets the page of the app.
-    async fn nothing(
-        &self,
-        path: &str,
-        method: &Method,
-        headers: &HeaderMap,
-    ) -> Result<Answered, Damage> {
-        let (bundle, site) = (&self.app.bundle, &self.app.bundle.meta().site);
-        let below = path.strip_prefix(self.app.prefix());
-        let below = below.filter(|rest| rest.starts_with('/'));
-        let view = below.filter(|path| may_be_view(path));
-        let fallback = view.and(site.fallback.as_deref());
-        let asks_page = matches!(*method, Method::GET | Method::HEAD) && is_navigation(headers);
-        let mut answered = match fallback.filter(|_| asks_page) {
-            Some(page) => match find_page(bundle, page)? {
-                Some(asset) => by_asset(self.asset(asset, page, method, headers).await),
-                None => by_server(refuse(Refusal::NotFound)),
-            },
-            None => {
-                let page = match &site.not_found {
-                    Some(page) => find_page(bundle, page)?,
-                    None => find_not_found_page(bundle, below.unwrap_or("/"))?,
-                };
-                self.page(page, path, headers, Refusal::NotFound).await
-            }
-        };
-        if fallback.is_some() {
-            let depends = HeaderValue::from_static(NAVIGATION_FIELDS);
-            add_vary(answered.response.headers_mut(), &depends);
-        }
-        Ok(answered)
-    }
-
-    /// A page of the site with the status of a refusal, or the built-in one.
-    async fn page(
-        &self,
-        asset: Option<AssetRef>,
-        path: &str,
-        headers: &HeaderMap,
-        refusal: Refusal,
-    ) -> Answered {
-        let Some(asset) = asset else {
-            return by_server(refuse(refusal));
-        };
-        let answer = asset::respond_refused(&self.app, asset, headers, refusal).await;
-        by_asset(answer.unwrap_or_else(|error| self.damaged(path, &error)))
-    }
-
     fn damaged(&self, path: &str, error: &AssetError) -> Response<Body> {
         self.app.log_damage(path, error);
         refuse(Refusal::Internal)
     }
-}
-
-/// Sends a client on. The location is an encoded path or URL, and a query that was part of a request.
-fn send_on(status: u16, location: String) -> Response<Body> {
-    let Ok(location) = HeaderValue::try_from(location) else {
-        return refuse(Refusal::BadRequest);
-    };
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::TEMPORARY_REDIRECT);
-    response.headers_mut().insert(LOCATION, location);
-    response
-}
-
-fn by_asset(response: Response<Body>) -> Answered {
-    let by = By::Asset;
-    Answered { response, by }
-}
-
-fn by_server(response: Response<Body>) -> Answered {
-    let by = By::Server;
-    Answered { response, by }
 }
 
 fn refuse(refusal: Refusal) -> Response<Body> {

@@ -156,11 +156,11 @@ fn a_bit_flipped_in_any_region_is_noticed() {
         };
         refuses(start, "there is no bundle here");
         refuses(start + 7, "there is no bundle here");
-        refuses(start + 8, "the bundle has format version 11");
+        refuses(start + 8, "the bundle has format version 12");
         for at in [12, 16, 23, 24, 39] {
             refuses(start + at, "the header of the bundle is damaged");
         }
-        for row in 0..5 {
+        for row in 0..6 {
             for at in [0, 4, 8, 15, 16, 23, 24, 39] {
                 let at = start + SECTIONS_AT + row * SECTION_BYTES + at;
                 refuses(at, "the header of the bundle is damaged");

@@ -227,7 +227,7 @@ fn all_problems_of_all_scripts_are_in_one_report() {
         "c.js:1:",
         "d.js",
         "e.toml:1:1: ",
-        "wws.toml:1:2: ",
+        "wws.toml:1:1: ",
     ];
     check_refusal(&site, &want);
 }

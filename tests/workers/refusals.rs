@@ -183,16 +183,18 @@ fn calls_that_cannot_be_allowed_as_written_are_named_with_the_right_form() {
 }
 
 #[test]
-fn a_key_of_the_site_that_is_not_supported_is_named() {
+fn a_key_of_the_site_that_is_none_is_named() {
     #[track_caller]
     fn check(toml: &str, want: &[&str]) {
         check_refusal(&TestSite::with_index().file("wws.toml", toml), want);
     }
-    let later = "not supported in this version";
-    check("[site]\nspa = true\n", &["wws.toml:1:2:", "[site]", later]);
+    check(
+        "[sites]\nspa = true\n",
+        &["wws.toml:1:2:", "did you mean \"site\"?"],
+    );
     check(
         "[limits]\n[cors]\norigins = []\n",
-        &["wws.toml:2:2:", "[cors]", later],
+        &["wws.toml:3:11:", "a list here has 1 to 100 entries"],
     );
     check("[sight]\n", &["wws.toml:1:2:", "\"sight\"", "limits"]);
     check("[limits]\ntime = 'soon'\n", &["wws.toml:2:8:"]);
@@ -208,9 +210,6 @@ fn what_other_hosts_and_older_versions_do_is_refused_where_it_is_not_done() {
         site.bundle_with(&["--ignore", file]);
     }
     let project = || TestSite::new().worker("api/hello", "hello");
-    check(TestSite::with_index(), "_headers");
-    check(TestSite::with_index(), "_redirects");
-    check(project(), "public/_headers");
     check(project(), ".wws.toml");
     for extension in ["py", "rb"] {
         check(project(), &format!("api/script.{extension}"));
@@ -236,7 +235,7 @@ fn all_problems_of_a_site_are_in_one_report() {
         .worker("d", "no_start")
         .file("e.js", "")
         .file("wws.toml", "[cors]\n")
-        .file("public/_headers", "");
+        .file("public/_headers", "X-A: 1\n");
     check_refusal(
         &site,
         &[
@@ -247,8 +246,8 @@ fn all_problems_of_a_site_are_in_one_report() {
             "c.wasm:",
             "d.wasm:",
             "e.js:",
-            "wws.toml:1:2:",
-            "public/_headers:",
+            "wws.toml:1:1:",
+            "public/_headers:1:",
         ],
     );
 }

@@ -78,14 +78,14 @@ fn find_loop(
     }
     let sample = Sample::of(&rule.from, 1);
     let mut met: Vec<(String, Option<u32>)> = Vec::new();
-    let mut path = sample.path.clone();
+    let mut path = sample.path;
     loop {
         let parsed = SitePath::parse(&path).ok()?;
         if let Some(place) = met.iter().position(|(p, _)| p == parsed.as_str()) {
-            return Some(circle(sample.path, &met[place..]));
+            return Some(circle(&met[place..]));
         }
         if met.len() == HOPS_MAX {
-            return Some(circle(sample.path, &met[HOPS_MAX / 2..]));
+            return Some(circle(&met[HOPS_MAX / 2..]));
         }
         let asked = Asked {
             host: sample.host.as_deref(),
@@ -97,11 +97,14 @@ fn find_loop(
     }
 }
 
-/// The rules of a circle, each once, beginning with the first in the file.
-fn circle(path: String, met: &[(String, Option<u32>)]) -> Loop {
+/// A path of a circle, and its rules, each once, in the order of the file.
+fn circle(met: &[(String, Option<u32>)]) -> Loop {
     let lines: BTreeSet<u32> = met.iter().filter_map(|(_, line)| *line).collect();
     Loop {
-        path,
+        path: met
+            .first()
+            .map(|(path, _)| path.clone())
+            .unwrap_or_default(),
         lines: lines.into_iter().collect(),
     }
 }
