@@ -9,6 +9,7 @@ mod examples;
 mod hostile;
 mod kv;
 mod life;
+mod ops;
 mod outbound;
 mod platform;
 mod scripts;
