@@ -46,8 +46,8 @@ fn a_browser_shows_routes_rates_times_and_failures() {
     for part in [
         r#"class="badge good">Ready<"#,
         r#"<th scope="row">/api/echo</th><td class="number">3</td>"#,
-        "<span class=\"\">200 × 3</span>",
-        "<span class=\"bad\">500 × 1</span>",
+        "<span>200 × 3</span>",
+        r#"<span class="bad">500 × 1</span>"#,
         "<td>trap</td>",
         "unreachable",
         " MiB</dd>",
