@@ -10,6 +10,7 @@ mod examples;
 mod hostile;
 mod kv;
 mod life;
+mod ops;
 mod outbound;
 mod platform;
 mod rules;

@@ -240,7 +240,7 @@ fn js_hono_is_served_as_its_readme_says() {
     example("js-hono").both_ways(|app| {
         let home = app.get("/");
         assert_eq!(home.assert_status(200).text(), "<h1>Hello from Hono</h1>");
-        assert_eq!(home.field("x-request-id").map(str::len), Some(36));
+        assert_eq!(home.field("x-request-id").map(str::len), Some(32));
         let user = app.get("/users/7?page=2");
         let want = json!({ "id": "7", "page": "2" });
         assert_eq!(json_of(user.assert_status(200)), want);

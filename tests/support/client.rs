@@ -5,6 +5,9 @@ use std::net::TcpStream;
 
 use super::PATIENCE;
 
+/// Fields that no two answers have in common.
+pub(crate) const OF_ONE_ANSWER: [&str; 2] = ["date", "x-request-id"];
+
 /// An answer, as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {

@@ -27,7 +27,7 @@ use rustix::io::retry_on_intr;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 pub(crate) use checks::{assert_discreet, check_refusal, wait_for};
-pub(crate) use client::{Answer, Connection};
+pub(crate) use client::{Answer, Connection, OF_ONE_ANSWER};
 pub(crate) use dns::DnsServer;
 pub(crate) use gate::Gate;
 pub(crate) use http2::post_http2;
@@ -52,7 +52,7 @@ pub(crate) fn wws() -> Command {
 fn without_settings(mut command: Command) -> Command {
     let names = std::env::vars_os().map(|(name, _)| name);
     let ours = names.filter(|name| name.to_string_lossy().starts_with("WWS_"));
-    for name in ours.chain(["HOST", "PORT", "SOURCE_DATE_EPOCH"].map(Into::into)) {
+    for name in ours.chain(["HOST", "PORT", "RUST_LOG", "SOURCE_DATE_EPOCH"].map(Into::into)) {
         command.env_remove(name);
     }
     command
