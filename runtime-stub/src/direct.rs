@@ -8,6 +8,8 @@
 //! in a way of our own: httparse is what hyper parses with too. It lets pass more than [`http1_framing`]
 //! does, which is in front of hyper; what that would refuse is not recognised.
 
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::cell::RefCell;
