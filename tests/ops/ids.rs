@@ -104,7 +104,10 @@ fn a_valid_trace_is_passed_on_and_another_begun() {
             (TRACE, Some("a=1,b=2"))
         );
         let bad = TRACE.replace("4bf", "xyz");
-        for fields in [&[][..], &[("traceparent", bad.as_str()), ("tracestate", "a=1")]] {
+        for fields in [
+            &[][..],
+            &[("traceparent", bad.as_str()), ("tracestate", "a=1")],
+        ] {
             let (parent, state, id) = ask(fields);
             assert!(parent.starts_with(&format!("00-{id}-")), "{parent}");
             assert!(parent.len() == 55 && parent.ends_with("-00"), "{parent}");

@@ -2,12 +2,12 @@
 //! keeps anybody waiting.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::site;
-use crate::support::{Connection, RunningApp, wait_for};
+use super::{Case, site};
+use crate::support::{Connection, RunningApp, skipped, wait_for};
 
 /// The lines of an app that are JSON about requests, once there are so many.
 #[track_caller]
@@ -28,7 +28,7 @@ fn json_says_all_of_each_request_whatever_answers_it() {
     let app = site().bundle().start(&["--log-format", "json"]);
     let mut connection = app.connect();
     let agent = ("user-agent", "test \"1\"");
-    let cases: &[(&str, &str, &[(&str, &str)], u16, &str)] = &[
+    let cases: &[Case] = &[
         ("GET", "/?q=1", &[], 200, "assets"),
         ("GET", "/?q=1", &[("te", "trailers")], 200, "assets"),
         ("GET", "/long.txt", &[("range", "bytes=0-4")], 206, "assets"),
@@ -159,13 +159,46 @@ fn a_log_that_nobody_reads_keeps_nobody_waiting_and_says_what_is_missing() {
     }
     let err = BufReader::new(child.stderr.take().unwrap());
     let dropped = err.lines().map_while(Result::ok).find_map(|line| {
-        let count = line.strip_prefix("log_dropped lines=")?.parse::<u64>().ok();
-        count
+        let count = line.strip_prefix("log_dropped lines=")?;
+        count.parse::<u64>().ok()
     });
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(
         dropped.is_some_and(|count| (400..1200).contains(&count)),
         "{dropped:?}"
+    );
+}
+
+/// What `wws --help` writes to a terminal; `None` without a program that plays one.
+fn help_on_a_terminal(no_color: Option<&str>) -> Option<String> {
+    let mut command = Command::new("script");
+    command
+        .args([
+            "-qec",
+            concat!(env!("CARGO_BIN_EXE_wws"), " --help"),
+            "/dev/null",
+        ])
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::null());
+    if let Some(value) = no_color {
+        command.env("NO_COLOR", value);
+    }
+    let output = command.output().ok()?;
+    assert!(output.status.success(), "{output:?}");
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn no_color_is_respected() {
+    let Some(colored) = help_on_a_terminal(None) else {
+        return skipped("colours on a terminal; it needs `script` (bsdutils)");
+    };
+    assert!(colored.contains("\u{1b}["), "{colored:?}");
+    let plain = help_on_a_terminal(Some("1")).unwrap();
+    assert!(
+        plain.contains("Usage:") && !plain.contains('\u{1b}'),
+        "{plain:?}"
     );
 }

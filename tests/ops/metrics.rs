@@ -1,37 +1,25 @@
 //! What is counted, and where it can be read.
 
-use super::{Admin, site};
+use super::{Admin, Case, site};
 use crate::support::{TestSite, wait_for};
 
 #[test]
 fn requests_are_counted_by_route_and_status() {
     let admin = Admin::start(&site().bundle(), &[]);
     let mut connection = admin.app.connect();
-    let cases: &[(&str, &str, &[(&str, &str)], &str, &str)] = &[
-        ("GET", "/", &[], "assets", "200"),
-        ("GET", "/", &[("te", "trailers")], "assets", "200"),
-        (
-            "GET",
-            "/long.txt",
-            &[("range", "bytes=0-9")],
-            "assets",
-            "206",
-        ),
-        ("HEAD", "/", &[], "assets", "200"),
-        ("DELETE", "/", &[], "assets", "405"),
-        ("GET", "/docs", &[], "redirect", "307"),
-        ("GET", "/nothing", &[], "none", "404"),
-        ("GET", "/api/echo", &[], "/api/echo", "200"),
-        (
-            "GET",
-            "/api/echo",
-            &[("te", "trailers")],
-            "/api/echo",
-            "200",
-        ),
-        ("GET", "/trap", &[], "/trap", "500"),
+    let cases: &[Case] = &[
+        ("GET", "/", &[], 200, "assets"),
+        ("GET", "/", &[("te", "trailers")], 200, "assets"),
+        ("GET", "/long.txt", &[("range", "bytes=0-9")], 206, "assets"),
+        ("HEAD", "/", &[], 200, "assets"),
+        ("DELETE", "/", &[], 405, "assets"),
+        ("GET", "/docs", &[], 307, "redirect"),
+        ("GET", "/nothing", &[], 404, "none"),
+        ("GET", "/api/echo", &[], 200, "/api/echo"),
+        ("GET", "/api/echo", &[("te", "trailers")], 200, "/api/echo"),
+        ("GET", "/trap", &[], 500, "/trap"),
     ];
-    for (method, path, fields, route, status) in cases {
+    for (method, path, fields, status, route) in cases {
         let name = format!("wws_requests_total{{route=\"{route}\",status=\"{status}\"}}");
         let before = admin.sample(&name);
         connection.request(method, path, fields, b"");

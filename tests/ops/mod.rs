@@ -25,6 +25,15 @@ fn site() -> TestSite {
         .worker("loop", "loop_forever")
 }
 
+/// A request: method, path and fields; and what it comes to: status and route.
+type Case = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    u16,
+    &'static str,
+);
+
 /// The JSON that the worker `echo` got.
 #[track_caller]
 fn echoed(answer: &Answer) -> Value {

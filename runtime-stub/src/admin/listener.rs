@@ -1,6 +1,7 @@
 //! Where the second listener is.
 
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Mode;
@@ -54,8 +55,12 @@ impl Listener {
     }
 }
 
-/// Takes away the file of a socket on which nobody listens any more.
+/// Takes away the file of a socket on which nobody listens any more. Nobody listens on a file that is
+/// no socket either, but that is not ours to take.
 async fn remove_stale(path: &Path) -> io::Result<()> {
+    if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
     match UnixStream::connect(path).await {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             std::fs::remove_file(path)
