@@ -19,6 +19,18 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The file, and line and column as numbers, so that line 10 comes after line 9.
+    fn position(&self) -> (&str, [u32; 2]) {
+        let (file, rest) = self.place.split_once(':').unwrap_or((&self.place, ""));
+        let mut numbers = rest
+            .split(':')
+            .map(|number| number.parse().unwrap_or_default());
+        let mut next = || numbers.next().unwrap_or_default();
+        (file, [next(), next()])
+    }
+}
+
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: {}", self.place, self.message)
@@ -73,7 +85,7 @@ const PRINTED_MAX: usize = 50;
 impl Problems {
     /// Nothing, or an error with all problems.
     pub fn check(mut problems: Vec<Problem>) -> Result<(), Self> {
-        problems.sort();
+        problems.sort_by(|a, b| a.position().cmp(&b.position()).then_with(|| a.cmp(b)));
         problems.dedup();
         if problems.is_empty() {
             Ok(())
@@ -100,5 +112,22 @@ impl std::fmt::Display for Problems {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_come_in_the_order_of_files_and_lines_each_once() {
+        let places = ["b:10", "b:9:2", "a.js", "b:9:1", "b:10", "a:1:2:c"];
+        let problems = places.map(|place| Problem::new(place, "odd")).to_vec();
+        let Problems(sorted) = Problems::check(problems).unwrap_err();
+        let places: Vec<&str> = sorted
+            .iter()
+            .map(|problem| problem.place.as_str())
+            .collect();
+        assert_eq!(places, ["a:1:2:c", "a.js", "b:9:1", "b:9:2", "b:10"]);
     }
 }

@@ -3,24 +3,24 @@
 //! Read when the site is surveyed, and worked out when its paths are known: which fields each file is
 //! answered with is decided here, so that an app only looks it up.
 
+mod fields;
+
 use std::collections::HashMap;
 
 use bundle_format::SiteRules;
 use bundle_format::index::FieldSetId;
 use bundle_format::meta::SiteRecord;
 use globset::{GlobBuilder, GlobMatcher};
-use http_semantics::{SitePath, encode_path};
+use http_semantics::SitePath;
 use site_config::{CacheRule, Place, SiteTable};
 use site_rules::{
-    Cors, Effect, Existing, FieldSet, HeaderRule, HeaderRules, Redirect, Redirects, SECURITY_FIELDS,
+    Cors, Effect, Existing, HeaderRule, HeaderRules, Redirect, Redirects, SECURITY_FIELDS,
 };
 
+use self::fields::{FieldSets, fields_of};
 use crate::plan::{Plan, PlannedTarget};
 use crate::problem::Problem;
 use crate::survey::{SITE_CONFIG, Survey};
-
-/// The longest that all fields of one path may be together; clients refuse heads that are longer.
-const FIELD_SET_BYTES_MAX: usize = 16 << 10;
 
 /// The page of the root, which a single-page app answers with.
 const FALLBACK_PAGE: &str = "/index.html";
@@ -241,7 +241,7 @@ impl Planner<'_> {
         if rules.rules().is_empty() && cache.is_empty() && !has_security {
             return;
         }
-        let mut sets: HashMap<FieldSet, usize> = HashMap::new();
+        let mut sets = FieldSets::default();
         for planned in &self.plan.paths {
             let PlannedTarget::Asset(place) = planned.target else {
                 continue;
@@ -256,40 +256,18 @@ impl Planner<'_> {
                 .find(|(matcher, _)| matcher.is_match(file_path));
             defaults.extend(rule.map(|(_, rule)| ("cache-control", rule.value.as_str())));
             let set = fields_of(&rules, &planned.path, file_path, &defaults);
-            if set.operations.is_empty() {
-                continue;
-            }
-            if set.bytes() > FIELD_SET_BYTES_MAX {
-                let message = format!(
-                    "the fields that _headers gives to {} have more than {FIELD_SET_BYTES_MAX} bytes",
-                    planned.path
-                );
-                self.problems.push(Problem::new(
-                    self.survey.rules.headers.name.clone(),
-                    message,
-                ));
-            }
-            let next = sets.len();
-            let number = *sets.entry(set.clone()).or_insert(next);
-            if number == next {
-                self.planned.rules.field_sets.push(set);
-            }
-            match FieldSetId::new(number) {
-                Some(id) => self.planned.fields.insert(planned.path.clone(), id),
-                None => {
-                    let message = format!(
-                        "the rules give more than {} different sets of fields; placeholders in values \
-                         make one for each path",
-                        FieldSetId::COUNT_MAX
-                    );
-                    self.problems.push(Problem::new(
-                        self.survey.rules.headers.name.clone(),
-                        message,
-                    ));
-                    return;
+            match sets.number(set, &planned.path) {
+                Ok(Some(id)) => {
+                    self.planned.fields.insert(planned.path.clone(), id);
                 }
-            };
+                Ok(None) => {}
+                Err(message) => {
+                    let name = self.survey.rules.headers.name.clone();
+                    self.problems.push(Problem::new(name, message));
+                }
+            }
         }
+        self.planned.rules.field_sets = sets.sets;
     }
 
     fn cache_rules(&mut self) -> Vec<(GlobMatcher, CacheRule)> {
@@ -310,18 +288,4 @@ impl Planner<'_> {
         }
         rules
     }
-}
-
-fn fields_of(
-    rules: &HeaderRules,
-    page_path: &str,
-    file_path: &str,
-    defaults: &[(&str, &str)],
-) -> FieldSet {
-    let encoded = [page_path, file_path].map(encode_path);
-    let paths: Vec<SitePath<'_>> = encoded
-        .iter()
-        .filter_map(|path| SitePath::parse(path).ok())
-        .collect();
-    rules.fields(&paths.iter().collect::<Vec<_>>(), defaults)
 }
