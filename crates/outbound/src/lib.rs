@@ -34,5 +34,6 @@ pub use call::{Answer, CallOptions, Redirects, RequestBody};
 pub use caller::{Caller, Limits};
 pub use client::{Client, ClientOptions};
 pub use error::{BoxError, CallError};
+pub use names::addresses_in_answer;
 pub use response_body::ResponseBody;
 pub use tls::{RootsError, roots_from_pem};
