@@ -36,5 +36,6 @@ pub use caller::{Caller, Limits};
 pub use client::{Client, ClientOptions};
 pub use counts::CallCounts;
 pub use error::{BoxError, CallError};
+pub use names::addresses_in_answer;
 pub use response_body::ResponseBody;
 pub use tls::{RootsError, roots_from_pem};

@@ -102,7 +102,8 @@ pub(super) fn commit_failed(error: redb::CommitError) -> KvError {
     }
 }
 
-fn damaged(reason: String) -> KvError {
+/// What stands in the file cannot have been written there.
+pub(super) fn damaged(reason: String) -> KvError {
     KvError::Disk {
         reason,
         maybe_done: true,

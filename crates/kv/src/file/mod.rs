@@ -1,16 +1,11 @@
 //! Entries in a file of `redb`, which survives a crash at any moment.
 //!
-//! | table        | key             | value                                |
-//! |--------------|-----------------|--------------------------------------|
-//! | `wws-kv`     | `format`        | the version of this layout           |
-//! | `namespaces` | name            | version, and bytes of all entries    |
-//! | `entries`    | name and key    | the value                            |
-//!
 //! One thread writes (`writer`): what waits goes into one transaction of `redb`, so that a flush of
 //! the disk is shared, and is answered once that is on the disk. Since nothing else writes, what it
 //! checks before it writes still holds when it does. Reads see what is on the disk.
 
 mod handle;
+mod layout;
 mod open;
 mod reading;
 #[cfg(test)]
@@ -22,7 +17,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
-use redb::{Database, TableDefinition};
+use redb::Database;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::change::{Change, Outcome};
@@ -30,13 +25,6 @@ use crate::file::handle::Handle;
 use crate::file::writer::Job;
 use crate::namespace::Listing;
 use crate::{KvError, OpenError, Page, Snapshot};
-
-/// The version of the layout above.
-const FORMAT: u64 = 1;
-const FORMAT_KEY: &str = "format";
-const FORMAT_TABLE: TableDefinition<'_, &str, u64> = TableDefinition::new("wws-kv");
-const NAMESPACES: TableDefinition<'_, &str, (u64, u64)> = TableDefinition::new("namespaces");
-const ENTRIES: TableDefinition<'_, (&str, &[u8]), &[u8]> = TableDefinition::new("entries");
 
 /// Changes that wait for the writer; one more waits before it is queued.
 const QUEUE_JOBS: usize = 1024;

@@ -10,7 +10,7 @@ use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError, TableError};
 
 use crate::OpenError;
-use crate::file::{ENTRIES, FORMAT, FORMAT_KEY, FORMAT_TABLE, NAMESPACES};
+use crate::file::layout::{self, ENTRIES, FORMAT, FORMAT_KEY, FORMAT_TABLE, NAMESPACES};
 
 /// The first bytes of every file of `redb`.
 const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
@@ -145,6 +145,11 @@ fn read_format(database: &Database) -> Result<Found, redb::Error> {
     let table = match reading.open_table(FORMAT_TABLE) {
         Ok(table) => table,
         Err(TableError::Storage(error)) => return Err(error.into()),
+        Err(TableError::TableTypeMismatch { table, key, value })
+            if layout::is_format_1(&table, &key, &value) =>
+        {
+            return Ok(Found::Format(1));
+        }
         Err(TableError::TableDoesNotExist(_))
             if reading.list_tables()?.next().is_none()
                 && reading.list_multimap_tables()?.next().is_none() =>
@@ -153,7 +158,8 @@ fn read_format(database: &Database) -> Result<Found, redb::Error> {
         }
         Err(_) => return Ok(Found::Foreign),
     };
-    let format = table.get(FORMAT_KEY)?.map(|format| format.value());
+    let format = table.get(FORMAT_KEY)?;
+    let format = format.and_then(|format| layout::number(format.value()));
     Ok(format.map_or(Found::Foreign, Found::Format))
 }
 
@@ -162,7 +168,7 @@ fn write_format(database: &Database) -> Result<(), redb::Error> {
     let writing = database.begin_write()?;
     writing
         .open_table(FORMAT_TABLE)?
-        .insert(FORMAT_KEY, FORMAT)?;
+        .insert(FORMAT_KEY, &FORMAT.to_be_bytes()[..])?;
     writing.open_table(NAMESPACES)?;
     writing.open_table(ENTRIES)?;
     writing.commit()?;

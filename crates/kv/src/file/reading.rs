@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase};
+use redb::{Database, ReadableDatabase, ReadableTable};
 
-use crate::file::handle::disk;
-use crate::file::{ENTRIES, NAMESPACES};
+use crate::file::handle::{damaged, disk};
+use crate::file::layout::{ENTRIES, NAMESPACES, Place, Row};
 use crate::namespace::{Listing, add_to_answer};
 use crate::{KvError, Page, Snapshot};
 
@@ -18,7 +18,7 @@ pub(super) fn get(
 ) -> Result<Option<Bytes>, KvError> {
     let reading = database.begin_read().map_err(disk)?;
     let entries = reading.open_table(ENTRIES).map_err(disk)?;
-    let value = entries.get((namespace, key)).map_err(disk)?;
+    let value = entries.get(Place::new(namespace).of(key)).map_err(disk)?;
     Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
 }
 
@@ -29,10 +29,10 @@ pub(super) fn get_many(
 ) -> Result<Vec<Option<Bytes>>, KvError> {
     let reading = database.begin_read().map_err(disk)?;
     let entries = reading.open_table(ENTRIES).map_err(disk)?;
-    let mut bytes = 0;
+    let (mut place, mut bytes) = (Place::new(namespace), 0);
     keys.iter()
         .map(|key| {
-            let value = entries.get((namespace, &key[..])).map_err(disk)?;
+            let value = entries.get(place.of(key)).map_err(disk)?;
             let value = value.map(|value| Bytes::copy_from_slice(value.value()));
             bytes = add_to_answer(bytes, value.as_ref())?;
             Ok(value)
@@ -47,19 +47,22 @@ pub(super) fn list(
 ) -> Result<Page, KvError> {
     let reading = database.begin_read().map_err(disk)?;
     let entries = reading.open_table(ENTRIES).map_err(disk)?;
+    let mut place = Place::new(namespace);
     let start = match &listing.after {
-        Some(after) if *after >= listing.prefix => Bound::Excluded((namespace, &after[..])),
-        _ => Bound::Included((namespace, &listing.prefix[..])),
+        Some(after) if *after >= listing.prefix => Bound::Excluded(place.of(after)),
+        _ => Bound::Included(place.of(&listing.prefix)),
     };
-    let mut keys = Vec::new();
     let range = entries
-        .range::<(&str, &[u8])>((start, Bound::Unbounded))
+        .range::<&[u8]>((start, Bound::Unbounded))
         .map_err(disk)?;
+    let mut keys = Vec::new();
     for entry in range {
         let (at, _) = entry.map_err(disk)?;
-        let (name, key) = at.value();
-        let is_listed = name == namespace && key.starts_with(&listing.prefix);
-        if !is_listed || keys.len() > listing.limit {
+        let key = place.key(at.value());
+        let Some(key) = key.filter(|key| key.starts_with(&listing.prefix)) else {
+            break;
+        };
+        if keys.len() > listing.limit {
             break;
         }
         keys.push(Bytes::copy_from_slice(key));
@@ -74,24 +77,35 @@ pub(super) fn snapshot(
 ) -> Result<Snapshot, KvError> {
     let reading = database.begin_read().map_err(disk)?;
     let namespaces = reading.open_table(NAMESPACES).map_err(disk)?;
-    let row = namespaces.get(namespace).map_err(disk)?;
-    let (version, bytes) = row.map_or((0, 0), |row| row.value());
+    let Row { version, bytes } = row(&namespaces, namespace)?;
     if bytes > bytes_max {
         return Err(KvError::SnapshotTooLarge { limit: bytes_max });
     }
     let table = reading.open_table(ENTRIES).map_err(disk)?;
     let mut entries = BTreeMap::new();
-    let start: (&str, &[u8]) = (namespace, b"");
-    for entry in table.range(start..).map_err(disk)? {
+    let mut place = Place::new(namespace);
+    let range = table.range::<&[u8]>(place.of(b"")..).map_err(disk)?;
+    for entry in range {
         let (at, value) = entry.map_err(disk)?;
-        let (name, key) = at.value();
-        if name != namespace {
+        let Some(key) = place.key(at.value()) else {
             break;
-        }
+        };
         entries.insert(
             Bytes::copy_from_slice(key),
             Bytes::copy_from_slice(value.value()),
         );
     }
     Ok(Snapshot { entries, version })
+}
+
+/// Version and bytes of a namespace.
+pub(super) fn row(
+    namespaces: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    namespace: &str,
+) -> Result<Row, KvError> {
+    let Some(row) = namespaces.get(namespace.as_bytes()).map_err(disk)? else {
+        return Ok(Row::default());
+    };
+    let bytes = row.value();
+    Row::from_bytes(bytes).ok_or_else(|| damaged(format!("a row of {} bytes", bytes.len())))
 }

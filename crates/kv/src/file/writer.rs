@@ -7,7 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::KvError;
 use crate::change::{Change, Outcome, View};
 use crate::file::handle::{Handle, commit_failed, disk};
-use crate::file::{ENTRIES, NAMESPACES};
+use crate::file::layout::{ENTRIES, NAMESPACES, Place, Row};
+use crate::file::reading;
 
 /// The most changes that share a transaction of `redb`.
 const BATCH_JOBS_MAX: usize = 1024;
@@ -105,8 +106,8 @@ fn apply_all(
 
 /// The tables of a transaction of `redb`.
 struct Tables<'a> {
-    entries: Table<'a, (&'static str, &'static [u8]), &'static [u8]>,
-    namespaces: Table<'a, &'static str, (u64, u64)>,
+    entries: Table<'a, &'static [u8], &'static [u8]>,
+    namespaces: Table<'a, &'static [u8], &'static [u8]>,
 }
 
 impl Tables<'_> {
@@ -125,32 +126,32 @@ impl Tables<'_> {
     }
 
     fn write(&mut self, namespace: &str, writes: &[(Bytes, Option<Bytes>)]) -> Result<(), KvError> {
-        let (version, mut bytes) = self.row(namespace)?;
+        let Row { version, mut bytes } = reading::row(&self.namespaces, namespace)?;
+        let mut place = Place::new(namespace);
         for (key, new) in writes {
             // Added first: taken away first, it could be below 0 for a moment.
             bytes += new.as_ref().map_or(0, |new| sum(key, new));
-            bytes -= self.put(namespace, key, new.as_deref())?;
+            bytes -= self.put(&mut place, key, new.as_deref())?;
         }
+        let row = Row {
+            version: version + 1,
+            bytes,
+        };
         self.namespaces
-            .insert(namespace, (version + 1, bytes))
+            .insert(namespace.as_bytes(), &row.to_bytes()[..])
             .map_err(disk)?;
         Ok(())
     }
 
     /// The bytes of the entry that was there.
-    fn put(&mut self, namespace: &str, key: &[u8], new: Option<&[u8]>) -> Result<u64, KvError> {
+    fn put(&mut self, place: &mut Place, key: &[u8], new: Option<&[u8]>) -> Result<u64, KvError> {
+        let at = place.of(key);
         let old = match new {
-            Some(new) => self.entries.insert((namespace, key), new),
-            None => self.entries.remove((namespace, key)),
+            Some(new) => self.entries.insert(at, new),
+            None => self.entries.remove(at),
         }
         .map_err(disk)?;
         Ok(old.map_or(0, |old| sum(key, old.value())))
-    }
-
-    /// Version and bytes of a namespace.
-    fn row(&self, namespace: &str) -> Result<(u64, u64), KvError> {
-        let row = self.namespaces.get(namespace).map_err(disk)?;
-        Ok(row.map_or((0, 0), |row| row.value()))
     }
 }
 
@@ -161,16 +162,13 @@ struct Space<'a, 'b> {
 
 impl View for Space<'_, '_> {
     fn value(&self, key: &[u8]) -> Result<Option<Bytes>, KvError> {
-        let value = self
-            .tables
-            .entries
-            .get((self.namespace, key))
-            .map_err(disk)?;
+        let mut place = Place::new(self.namespace);
+        let value = self.tables.entries.get(place.of(key)).map_err(disk)?;
         Ok(value.map(|value| Bytes::copy_from_slice(value.value())))
     }
 
     fn version(&self) -> Result<u64, KvError> {
-        Ok(self.tables.row(self.namespace)?.0)
+        Ok(reading::row(&self.tables.namespaces, self.namespace)?.version)
     }
 }
 

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use bytes::Bytes;
 use kv::{Location, OpenError, Store};
-use redb::{Database, TableDefinition};
+use redb::{Database, ReadableDatabase, TableDefinition};
 
 /// Says to the test below that it is the child that writes.
 const CRASH_FILE: &str = "KV_CRASH_FILE";
@@ -86,26 +86,59 @@ async fn what_is_no_store_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn a_store_of_another_version_is_refused() {
+    #[track_caller]
+    fn check(error: &OpenError, version: u64) {
+        let is_told = matches!(error, OpenError::OtherVersion { found, .. } if *found == version);
+        assert!(is_told, "{error}");
+        let want = format!("of format {version}; this program reads format 2");
+        assert!(error.to_string().contains(&want), "{error}");
+    }
     let (_folder, path) = new_file();
     drop(open(&path).await.unwrap());
-    write_table(
-        &path,
-        TableDefinition::<&str, u64>::new("wws-kv"),
-        "format",
-        9,
-    );
-    let error = open(&path).await.err().unwrap();
-    assert!(
-        matches!(error, OpenError::OtherVersion { found: 9, .. }),
-        "{error}"
-    );
+    let of_now: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("wws-kv");
+    write_table(&path, of_now, b"format", &9u64.to_be_bytes());
+    check(&open(&path).await.err().unwrap(), 9);
+    // Format 1 had tables of other types.
+    std::fs::remove_file(&path).unwrap();
+    let of_format_1: TableDefinition<'_, &str, u64> = TableDefinition::new("wws-kv");
+    write_table(&path, of_format_1, "format", 1);
+    let entries: TableDefinition<'_, (&str, &[u8]), &[u8]> = TableDefinition::new("entries");
+    write_table(&path, entries, ("n", &b"k"[..]), b"v");
+    let content = std::fs::read(&path).unwrap();
+    check(&open(&path).await.err().unwrap(), 1);
+    assert_eq!(std::fs::read(&path).unwrap().len(), content.len());
+    open_with_format_1(&path);
 }
 
-fn write_table<K: redb::Key + 'static>(
+/// What was refused is as good as before.
+fn open_with_format_1(path: &Path) {
+    let entries: TableDefinition<'_, (&str, &[u8]), &[u8]> = TableDefinition::new("entries");
+    let database = Database::open(path).unwrap();
+    let reading = database.begin_read().unwrap();
+    let table = reading.open_table(entries).unwrap();
+    let value = table.get(("n", &b"k"[..])).unwrap().unwrap();
+    assert_eq!(value.value(), b"v");
+}
+
+#[tokio::test]
+async fn a_table_of_somebody_else_is_no_store_whatever_its_name() {
+    let (_folder, path) = new_file();
+    let foreign: TableDefinition<'_, u64, u64> = TableDefinition::new("wws-kv");
+    write_table(&path, foreign, 1, 1);
+    let error = open(&path).await.err().unwrap();
+    assert!(matches!(error, OpenError::NotAStore { .. }), "{error}");
+    std::fs::remove_file(&path).unwrap();
+    let short: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("wws-kv");
+    write_table(&path, short, b"format", b"2");
+    let error = open(&path).await.err().unwrap();
+    assert!(matches!(error, OpenError::NotAStore { .. }), "{error}");
+}
+
+fn write_table<K: redb::Key + 'static, V: redb::Value + 'static>(
     path: &Path,
-    table: TableDefinition<'_, K, u64>,
+    table: TableDefinition<'_, K, V>,
     key: K::SelfType<'_>,
-    value: u64,
+    value: V::SelfType<'_>,
 ) {
     let database = Database::create(path).unwrap();
     let writing = database.begin_write().unwrap();

@@ -1,90 +1,144 @@
-//! What was asked a moment ago.
+//! What was said of names lately.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-use tokio::time::Instant;
+use tokio::sync::OnceCell;
 
-/// Names that are kept.
-const NAMES_MAX: usize = 256;
+use super::failure::Failure;
 
-/// However long a server says that its answer holds: after a change nobody waits for longer.
-const KEPT_MAX: Duration = Duration::from_secs(300);
+/// The most names that are kept. For one more, the oldest goes.
+const NAMES_MAX: usize = 1024;
 
-/// Addresses of names, for as long as the DNS says that they hold (RFC 1035, 3.2.1).
-#[derive(Default)]
-pub(super) struct Cache {
-    names: Mutex<HashMap<String, Kept>>,
+/// What became of a name.
+#[derive(Debug)]
+pub(super) struct Resolution {
+    pub(super) result: Result<Vec<IpAddr>, Failure>,
+    /// From then on, it is asked for anew. What was not to be kept is told only to those who have
+    /// waited for it.
+    pub(super) until: Instant,
 }
 
-struct Kept {
-    addresses: Vec<IpAddr>,
-    until: Instant,
+/// Where callers of one name meet: the first one asks, and the others wait for what it is told. If
+/// it is dropped, the next one asks.
+pub(super) type Kept = Arc<OnceCell<Resolution>>;
+
+/// What was said of names lately, and what is being asked.
+#[derive(Default)]
+pub(super) struct Cache {
+    entries: Mutex<Entries>,
+}
+
+#[derive(Default)]
+struct Entries {
+    by_name: HashMap<String, Entry>,
+    /// How many there have ever been.
+    count: u64,
+}
+
+struct Entry {
+    kept: Kept,
+    number: u64,
 }
 
 impl Cache {
-    pub(super) fn get(&self, name: &str) -> Option<Vec<IpAddr>> {
-        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = names.get(name)?;
-        (Instant::now() < kept.until).then(|| kept.addresses.clone())
+    /// What holds of a name, or a place for it.
+    pub(super) fn get(&self, name: &str, now: Instant) -> Kept {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        match entries.by_name.get(name) {
+            Some(entry) if holds(&entry.kept, now) => Arc::clone(&entry.kept),
+            Some(_) | None => entries.add(name, now),
+        }
+    }
+}
+
+impl Entries {
+    fn add(&mut self, name: &str, now: Instant) -> Kept {
+        self.make_room(name, now);
+        self.count += 1;
+        let entry = Entry {
+            kept: Kept::default(),
+            number: self.count,
+        };
+        let kept = Arc::clone(&entry.kept);
+        self.by_name.insert(name.to_owned(), entry);
+        kept
     }
 
-    /// Keeps the addresses of a name; where there are too many, the one that ends first goes.
-    pub(super) fn put(&self, name: &str, addresses: &[IpAddr], time: Duration) {
-        if time.is_zero() {
+    fn make_room(&mut self, name: &str, now: Instant) {
+        if self.by_name.len() < NAMES_MAX || self.by_name.contains_key(name) {
             return;
         }
-        let now = Instant::now();
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        if names.len() >= NAMES_MAX && !names.contains_key(name) {
-            names.retain(|_, kept| now < kept.until);
-            let first = names.iter().min_by_key(|(_, kept)| kept.until);
-            if let Some(first) = first.map(|(name, _)| name.clone())
-                && names.len() >= NAMES_MAX
-            {
-                names.remove(&first);
-            }
+        self.by_name.retain(|_, entry| holds(&entry.kept, now));
+        if self.by_name.len() < NAMES_MAX {
+            return;
         }
-        let kept = Kept {
-            addresses: addresses.to_vec(),
-            until: now + time.min(KEPT_MAX),
-        };
-        names.insert(name.to_owned(), kept);
+        let oldest = self.by_name.iter().min_by_key(|(_, entry)| entry.number);
+        if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
+            self.by_name.remove(&oldest);
+        }
     }
+}
+
+/// Whether it is still being asked, or is still so.
+fn holds(kept: &Kept, now: Instant) -> bool {
+    kept.get().is_none_or(|resolution| now < resolution.until)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::time::Duration;
 
     use super::*;
 
-    const HERE: [IpAddr; 1] = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
-
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_is_kept_as_long_as_it_holds() {
-        let cache = Cache::default();
-        cache.put("a", &HERE, Duration::from_secs(10));
-        cache.put("b", &HERE, Duration::ZERO);
-        cache.put("c", &HERE, Duration::from_secs(1 << 30));
-        let names = |cache: &Cache| ["a", "b", "c"].map(|name| cache.get(name).is_some());
-        assert_eq!(names(&cache), [true, false, true]);
-        tokio::time::advance(Duration::from_secs(10)).await;
-        assert_eq!(names(&cache), [false, false, true]);
-        tokio::time::advance(KEPT_MAX).await;
-        assert_eq!(names(&cache), [false, false, false]);
+    fn settle(kept: &Kept, until: Instant) {
+        let result = Err(Failure::NoAddress);
+        kept.set(Resolution { result, until }).unwrap();
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn only_so_many_are_kept() {
-        let cache = Cache::default();
-        for number in 0..1000u64 {
-            let name = format!("n{number}");
-            cache.put(&name, &HERE, Duration::from_secs(1 + number % 300));
+    #[test]
+    fn a_name_is_shared_while_it_is_asked_and_as_long_as_it_holds() {
+        let (cache, now) = (Cache::default(), Instant::now());
+        let kept = cache.get("a", now);
+        assert!(Arc::ptr_eq(&kept, &cache.get("a", now)));
+        assert!(!Arc::ptr_eq(&kept, &cache.get("b", now)));
+        let until = now + Duration::from_secs(10);
+        settle(&kept, until);
+        let shortly_before = until - Duration::from_nanos(1);
+        assert!(Arc::ptr_eq(&kept, &cache.get("a", shortly_before)));
+        let renewed = cache.get("a", until);
+        assert!(!Arc::ptr_eq(&kept, &renewed) && renewed.get().is_none());
+        // What was not to be kept at all.
+        settle(&renewed, until);
+        assert!(!Arc::ptr_eq(&renewed, &cache.get("a", until)));
+    }
+
+    #[test]
+    fn of_too_many_names_those_go_that_are_over_and_then_the_oldest() {
+        let (cache, now) = (Cache::default(), Instant::now());
+        let length = || cache.entries.lock().unwrap().by_name.len();
+        let second = Duration::from_secs(1);
+        for number in 0..u32::try_from(NAMES_MAX).unwrap() {
+            let kept = cache.get(&number.to_string(), now);
+            settle(&kept, now + second * (1 + u32::from(number != 7)));
         }
-        assert!(cache.names.lock().unwrap().len() <= NAMES_MAX);
-        assert!(cache.get("n999").is_some());
+        assert_eq!(length(), NAMES_MAX);
+        let is_kept = |number: u32, now| {
+            let entries = cache.entries.lock().unwrap();
+            let entry = entries.by_name.get(&number.to_string());
+            entry.is_some_and(|entry| holds(&entry.kept, now))
+        };
+        cache.get("new", now + second);
+        assert_eq!(length(), NAMES_MAX);
+        assert!(!is_kept(7, now) && is_kept(0, now) && is_kept(8, now));
+        cache.get("another", now + second);
+        assert_eq!(length(), NAMES_MAX);
+        assert!(!is_kept(0, now) && is_kept(1, now));
+        // The same name again takes no room.
+        cache.get("another", now + second);
+        cache.get("1", now + second);
+        assert!(is_kept(1, now));
     }
 }

@@ -1,91 +1,123 @@
 //! From a name to addresses.
 //!
-//! A stub resolver (RFC 1034, 5.3.1), since the program is linked statically and glibc's cannot be;
-//! general ones are a twelfth of the whole program. It reads `/etc/hosts` and `/etc/resolv.conf` when
-//! the first name is asked for.
+//! A resolver in Rust, since the program is linked statically and glibc's cannot be. It is a stub
+//! (RFC 1034, 5.3.1): the servers that it asks do the walking from zone to zone. `/etc/hosts` and
+//! `/etc/resolv.conf` are read when the first name is asked for. A name goes through these steps:
+//!
+//! 1. names of this machine, and those of `hosts`, need no server;
+//! 2. `cache` has what was said lately, and lets callers of the same name share one lookup;
+//! 3. `lookup` tries the name with the search list, asks for both families of addresses side by
+//!    side, and goes from server to server;
+//! 4. `exchange` sends one `question` to one server, and takes the `answer` that belongs to it.
+//!
+//! Not here: DNSSEC, DNS over TLS, and records that are no addresses.
 
+mod answer;
 mod cache;
 mod exchange;
-mod message;
-mod system;
+mod failure;
+mod hosts;
+mod lookup;
+mod question;
+mod settings;
+#[cfg(test)]
+mod tests;
 
+use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
+use std::time::Instant;
 
-use domain::base::Name;
 use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
 
-use self::cache::Cache;
-use self::exchange::{Silence, ask};
-use self::message::{Answer, Family};
-use self::system::System;
 use crate::error::CallError;
+use cache::Cache;
+use hosts::Hosts;
+use lookup::Resolver;
+use settings::{Settings, SettingsError};
+
+pub use answer::addresses_in_answer;
+
+/// More addresses of one name are not kept: nobody tries as many.
+const ADDRESSES_MAX: usize = 64;
 
 /// Who resolves names.
 pub(crate) struct Names {
     server: Option<SocketAddr>,
-    system: OnceCell<System>,
+    started: OnceCell<Started>,
+}
+
+/// What there is from the first name on.
+struct Started {
+    hosts: Hosts,
     cache: Cache,
+    resolver: Resolver,
 }
-
-/// Why a name has no address.
-enum Unresolved {
-    /// Whoever is asked says so.
-    NoAddress,
-    /// Nobody who was asked could say.
-    Failed(String),
-}
-
-const NO_ADDRESS: &str = "there is no such name, or it has no address";
 
 impl Names {
     /// Asks the given server, or else those of `/etc/resolv.conf`.
     pub(crate) fn new(server: Option<SocketAddr>) -> Self {
         Self {
             server,
-            system: OnceCell::new(),
-            cache: Cache::default(),
+            started: OnceCell::new(),
         }
     }
 
-    /// The addresses of a name, at least one.
+    /// The addresses of a name, at least one and at most 64. One that ends in a dot is tried as it
+    /// is; the search list is for others.
     ///
     /// # Errors
     /// [`CallError::Dns`] and [`CallError::NoDnsServer`].
     pub(crate) async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, CallError> {
-        let name = name.to_ascii_lowercase();
-        if is_this_machine(&name) {
+        let asked = name.to_ascii_lowercase();
+        if is_this_machine(&asked) {
             return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);
         }
-        if let Some(kept) = self.cache.get(&name) {
-            return Ok(kept);
-        }
-        let system = self.system.get_or_try_init(|| self.start()).await?;
-        if let Some(addresses) = system.hosts(&name) {
-            return Ok(addresses.to_vec());
-        }
-        match resolve(system, &name).await {
-            Ok((addresses, time)) => {
-                self.cache.put(&name, &addresses, time);
-                Ok(addresses)
-            }
-            Err(unresolved) => Err(CallError::Dns {
-                host: name,
-                reason: match unresolved {
-                    Unresolved::NoAddress => NO_ADDRESS.to_owned(),
-                    Unresolved::Failed(reason) => reason,
-                },
-            }),
+        let started = self
+            .started
+            .get_or_try_init(|| Started::read(self.server))
+            .await?;
+        let found = started.addresses(&asked).await;
+        found.map_err(|failure| CallError::Dns {
+            host: name.to_owned(),
+            reason: failure.to_string(),
+        })
+    }
+}
+
+impl Started {
+    async fn read(server: Option<SocketAddr>) -> Result<Self, CallError> {
+        let read = move || match server {
+            Some(server) => Ok((Settings::asking(server), Hosts::read())),
+            None => Ok((Settings::read()?, Hosts::read())),
+        };
+        let (settings, hosts) = spawn_blocking(read)
+            .await
+            .map_err(io::Error::from)
+            .map_err(SettingsError::Unreadable)
+            .flatten()
+            .map_err(|error| CallError::NoDnsServer {
+                reason: error.to_string(),
+            })?;
+        Ok(Self::new(settings, hosts))
+    }
+
+    fn new(settings: Settings, hosts: Hosts) -> Self {
+        Self {
+            hosts,
+            cache: Cache::default(),
+            resolver: Resolver::new(settings),
         }
     }
 
-    async fn start(&self) -> Result<System, CallError> {
-        if let Some(server) = self.server {
-            return Ok(System::of_server(server));
+    /// Of a name in lower case.
+    async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, failure::Failure> {
+        if let Some(addresses) = self.hosts.addresses(name) {
+            return Ok(addresses.to_vec());
         }
-        let read = tokio::task::spawn_blocking(System::read).await;
-        let read = read.unwrap_or_else(|error| Err(error.to_string()));
-        read.map_err(|reason| CallError::NoDnsServer { reason })
+        let kept = self.cache.get(name, Instant::now());
+        let resolution = kept.get_or_init(|| self.resolver.resolve(name)).await;
+        resolution.result.clone()
     }
 }
 
@@ -95,65 +127,16 @@ fn is_this_machine(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// The addresses of the first of the full names that has some.
-async fn resolve(system: &System, name: &str) -> Result<(Vec<IpAddr>, Duration), Unresolved> {
-    let mut failure = None;
-    for candidate in system.candidates(name) {
-        match both_families(system, &candidate).await {
-            Err(Unresolved::NoAddress) => {}
-            // Another completion may be known to a server that still answers.
-            Err(Unresolved::Failed(reason)) => failure = Some(reason),
-            found => return found,
-        }
+/// All of a file of the system, if it is no longer than that.
+fn read_file(path: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    std::fs::File::open(path)?
+        .take(bytes_max + 1)
+        .read_to_end(&mut content)?;
+    match content.len() as u64 > bytes_max {
+        true => Err(io::Error::other(format!(
+            "it has more than {bytes_max} bytes"
+        ))),
+        false => Ok(content),
     }
-    Err(failure.map_or(Unresolved::NoAddress, Unresolved::Failed))
-}
-
-/// Addresses of IPv4 first: where IPv6 leads nowhere, that is told sooner or later only.
-async fn both_families(
-    system: &System,
-    name: &Name<Vec<u8>>,
-) -> Result<(Vec<IpAddr>, Duration), Unresolved> {
-    let (v4, v6) = tokio::join!(
-        one_family(system, name, Family::V4),
-        one_family(system, name, Family::V6)
-    );
-    match (v4, v6) {
-        (Ok((mut v4, time)), Ok((v6, other))) => {
-            v4.extend(v6);
-            Ok((v4, time.min(other)))
-        }
-        (Ok(found), Err(_)) | (Err(_), Ok(found)) => Ok(found),
-        (Err(Unresolved::Failed(reason)), _) | (_, Err(Unresolved::Failed(reason))) => {
-            Err(Unresolved::Failed(reason))
-        }
-        (Err(Unresolved::NoAddress), Err(Unresolved::NoAddress)) => Err(Unresolved::NoAddress),
-    }
-}
-
-/// Asks the servers in turn until one of them can say.
-async fn one_family(
-    system: &System,
-    name: &Name<Vec<u8>>,
-    family: Family,
-) -> Result<(Vec<IpAddr>, Duration), Unresolved> {
-    let mut reason = "no DNS server was asked".to_owned();
-    for _ in 0..system.attempts {
-        for server in &system.servers {
-            reason = match ask(*server, name, family, system.timeout).await {
-                Ok(Answer::Addresses(found, time)) if !found.is_empty() => {
-                    return Ok((found, time));
-                }
-                Ok(Answer::Addresses(..) | Answer::NoName) => return Err(Unresolved::NoAddress),
-                Ok(Answer::Failed(code)) => format!("the DNS server {server} answers {code}"),
-                Ok(Answer::Truncated) | Err(Silence::Nonsense) => {
-                    format!("the DNS server {server} answers with what is no answer")
-                }
-                Err(Silence::Late) => "the DNS server does not answer".to_owned(),
-                Err(Silence::Io(error)) => format!("the DNS server {server}: {error}"),
-                Err(Silence::Name) => return Err(Unresolved::NoAddress),
-            };
-        }
-    }
-    Err(Unresolved::Failed(reason))
 }

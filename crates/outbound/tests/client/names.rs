@@ -193,3 +193,35 @@ async fn a_redirect_to_a_name_of_this_machine_is_refused() {
     );
     assert_eq!(target.connections(), 0);
 }
+
+#[tokio::test]
+async fn callers_at_the_same_time_ask_once() {
+    let (address, asked) = dns(|_, _| vec![Ipv4Addr::LOCALHOST]).await;
+    let client = Client::new(ClientOptions {
+        dns_server: Some(address),
+        ..ClientOptions::default()
+    });
+    let calls = (0..20).map(|_| {
+        let client = client.clone();
+        tokio::spawn(async move { client.resolve("Same.example").await })
+    });
+    for call in calls.collect::<Vec<_>>() {
+        assert_eq!(call.await.unwrap().unwrap(), [Ipv4Addr::LOCALHOST]);
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn what_is_no_name_of_the_dns_is_not_asked_for() {
+    let (address, asked) = dns(|_, _| vec![Ipv4Addr::LOCALHOST]).await;
+    let client = Client::new(ClientOptions {
+        dns_server: Some(address),
+        ..ClientOptions::default()
+    });
+    let error = client.resolve("a..example").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a..example cannot be resolved: the parts of a name between dots have 1 to 63 characters of ASCII"
+    );
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+}
