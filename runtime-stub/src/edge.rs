@@ -11,6 +11,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bundle_format::Damage;
 use bytes::Bytes;
@@ -31,7 +32,9 @@ use crate::app::App;
 use crate::asset::{self, AssetError};
 use crate::body::{Body, BodyError};
 use crate::find::{Asked, AssetRef, Destination, find_not_found_page, find_page, may_be_view};
+use crate::client::Client;
 use crate::host;
+use crate::https::Https;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::request_id::X_REQUEST_ID;
@@ -61,6 +64,7 @@ enum By {
 pub struct Edge {
     app: Arc<App>,
     workers: Arc<dyn Fn(Request<RequestBody>) -> WorkerFuture + Send + Sync>,
+    https: Https,
 }
 
 impl Edge {
@@ -79,7 +83,31 @@ impl Edge {
         Self {
             app,
             workers: Arc::new(workers),
+            https: Https::default(),
         }
+    }
+
+    /// One that tells clients to use nothing but https for so long.
+    pub(crate) fn with_hsts(mut self, time: Option<Duration>) -> Self {
+        self.https.insist_on(time);
+        self
+    }
+
+    /// One that only sends clients on to https, at this port.
+    pub(crate) fn sending_on(&self, port: u16) -> Self {
+        let mut edge = self.clone();
+        edge.https.send_on_to(port);
+        edge
+    }
+
+    /// Whether that is so.
+    pub(crate) fn is_sending_on(&self) -> bool {
+        self.https.is_sending_on()
+    }
+
+    /// Adds what tells a client that uses https to go on with that.
+    pub(crate) fn insist_on_https(&self, client: &Client, headers: &mut HeaderMap) {
+        self.https.mark(client.is_https, headers);
     }
 
     /// Answers one request of somebody of whom nothing is known.
@@ -108,9 +136,11 @@ impl Edge {
             record,
         } = self.watch().begin(&head, peer);
         let id = introduction.id.header_value();
+        let is_https = introduction.client.is_https;
         self.introduce(introduction, &mut request);
         let mut response = self.answer_unseen(request).await;
         response.headers_mut().insert(X_REQUEST_ID, id);
+        self.https.mark(is_https, response.headers_mut());
         recorded(record, response)
     }
 
@@ -164,6 +194,9 @@ impl Edge {
     {
         if let Err(refusal) = host::check(&request) {
             return refuse(refusal);
+        }
+        if let Some(location) = self.https.location(&request) {
+            return send_on(StatusCode::PERMANENT_REDIRECT.as_u16(), location);
         }
         if let Some(cors) = &self.app.rules.cors
             && CorsAnswers::is_preflight(request.method(), request.headers())

@@ -30,6 +30,8 @@ pub enum Place {
     Store(PathBuf),
     /// A file that is removed in the end, such as a socket.
     Removed(PathBuf),
+    /// A socket that gets its name once the app is ready, and is removed in the end.
+    Socket(PathBuf),
 }
 
 /// A path and what may be done with it and below.
@@ -74,6 +76,10 @@ fn allowed(places: &[Place]) -> Vec<Allowed> {
             }
             Place::Store(path) => allowed.push(store(path)),
             Place::Removed(path) => allowed.push((folder_of(path), AccessFs::RemoveFile.into())),
+            Place::Socket(path) => {
+                let rename = AccessFs::RemoveFile | AccessFs::MakeSock;
+                allowed.push((folder_of(path), rename));
+            }
         }
     }
     allowed
