@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use listen::{Address, BindOptions, Host, Listener, Notifier};
+use listen::{Address, BindOptions, Host, ListenError, Listener, Notifier};
 use outbound::{Client, ClientOptions};
 use server_tls::{Identity, Remark};
 use tokio_rustls::TlsAcceptor;
@@ -13,7 +14,7 @@ use crate::door::Door;
 use crate::log;
 use crate::privileges;
 use crate::serve::ServeError;
-use crate::settings::{NetOptions, Settings};
+use crate::settings::{AdminAddress, AdminOptions, NetOptions, Settings, TrustedProxies};
 
 /// The port of https that no URL has to name (RFC 9110, 4.2.2).
 const HTTPS_PORT: u16 = 443;
@@ -30,12 +31,13 @@ pub(crate) enum Purpose {
 /// process has given up what it does not need.
 pub struct Bound {
     sockets: Vec<(listen::Bound, Purpose)>,
+    admin: Option<(listen::Bound, AdminOptions)>,
     tls: Option<Secure>,
     notifier: Notifier,
     /// What there is to say, to be said once the log has its thread.
     unsaid: Vec<(&'static str, String)>,
     options: NetOptions,
-    proxies: crate::settings::TrustedProxies,
+    proxies: TrustedProxies,
 }
 
 /// What TLS needs.
@@ -47,6 +49,8 @@ struct Secure {
 /// A server that lets clients in.
 pub(crate) struct Open {
     pub(crate) listeners: Vec<(Listener, Purpose)>,
+    /// Where metrics and health are, and whether there is a panel.
+    pub(crate) admin: Option<(Listener, bool)>,
     pub(crate) door: Door,
     pub(crate) identity: Option<Arc<Identity>>,
     pub(crate) notifier: Notifier,
@@ -73,10 +77,33 @@ impl Bound {
             Notifier::default()
         });
         let tls = settings.net.tls.clone().map(Identity::open).transpose()?;
-        let sockets = bind_all(settings, passed)?;
+        let ports = take_ports(settings, passed)?;
+        let admin = settings.ops.admin.as_ref();
+        let admin = admin
+            .map(|options| take_admin(options, settings))
+            .transpose()?;
         privileges::give_up(&settings.privileges)?;
+        // Their files belong to the user that the app is now.
+        let options = bind_options(settings);
+        let take = |(taken, purpose): (Taken, Purpose)| Ok((taken.path(options)?, purpose));
+        let sockets = ports
+            .into_iter()
+            .map(take)
+            .collect::<Result<_, ServeError>>()?;
+        let take = |(taken, admin): (Taken, AdminOptions)| {
+            let options = BindOptions {
+                socket_mode: ADMIN_MODE,
+                ..options
+            };
+            match taken.path(options) {
+                Ok(bound) => Ok((bound, admin)),
+                Err(reason) => Err(admin_error(&admin, reason)),
+            }
+        };
+        let admin = admin.map(take).transpose()?;
         Ok(Self {
             sockets,
+            admin,
             tls: tls.map(|(identity, remarks)| Secure {
                 identity: Arc::new(identity),
                 remarks,
@@ -101,6 +128,7 @@ impl Bound {
             .into_iter()
             .map(|(socket, purpose)| Ok((socket.listen()?, purpose)))
             .collect::<Result<_, ServeError>>()?;
+        let admin = self.admin.map(listen_admin).transpose()?;
         let identity = self.tls.map(|tls| tls.identity);
         let door = Door {
             tls: identity
@@ -120,6 +148,7 @@ impl Bound {
                 .map(|listener| announcement(listener, identity.is_some()))
                 .collect(),
             listeners,
+            admin,
             door,
             identity,
             notifier: self.notifier,
@@ -141,11 +170,67 @@ fn announcement((listener, purpose): &(Listener, Purpose), is_tls: bool) -> Stri
     }
 }
 
-/// Takes all that is to be listened on, ports and paths in the order of their flags.
-fn bind_all(
+/// The socket for metrics and health is for the user that the app runs as, and for nobody else.
+const ADMIN_MODE: u32 = 0o600;
+
+/// An address of which the part is done that may need root.
+enum Taken {
+    Socket(listen::Bound),
+    /// Nothing: it is made later.
+    Path(PathBuf),
+}
+
+impl Taken {
+    /// Takes what was not taken before.
+    fn path(self, options: BindOptions) -> Result<listen::Bound, ListenError> {
+        match self {
+            Self::Socket(bound) => Ok(bound),
+            Self::Path(path) => listen::Bound::path(&path, options),
+        }
+    }
+}
+
+fn bind_options(settings: &Settings) -> BindOptions {
+    BindOptions {
+        reuse_port: settings.net.reuse_port,
+        socket_mode: settings.net.socket_mode,
+        v6_only: false,
+    }
+}
+
+fn take_admin(
+    options: &AdminOptions,
+    settings: &Settings,
+) -> Result<(Taken, AdminOptions), ServeError> {
+    let taken = match &options.address {
+        AdminAddress::Tcp(address) => {
+            let host = address.ip().to_string();
+            let bound = listen::Bound::port(*address, host, bind_options(settings));
+            Taken::Socket(bound.map_err(|reason| admin_error(options, reason))?)
+        }
+        AdminAddress::Unix(path) => Taken::Path(path.clone()),
+    };
+    Ok((taken, options.clone()))
+}
+
+fn listen_admin(
+    (bound, options): (listen::Bound, AdminOptions),
+) -> Result<(Listener, bool), ServeError> {
+    let listener = bound.listen();
+    let listener = listener.map_err(|reason| admin_error(&options, reason))?;
+    Ok((listener, options.panel))
+}
+
+fn admin_error(options: &AdminOptions, reason: ListenError) -> ServeError {
+    let address = options.address.clone();
+    ServeError::Admin { address, reason }
+}
+
+/// Takes the ports of all that is to be listened on, in the order of their flags.
+fn take_ports(
     settings: &Settings,
     passed: Vec<listen::Bound>,
-) -> Result<Vec<(listen::Bound, Purpose)>, ServeError> {
+) -> Result<Vec<(Taken, Purpose)>, ServeError> {
     let net = &settings.net;
     let mut wanted = Vec::new();
     let is_elsewhere = !net.listen.is_empty() || !passed.is_empty();
@@ -169,10 +254,10 @@ fn bind_all(
     let addresses: Vec<SocketAddr> = places.iter().filter_map(|(p, _)| p.address()).collect();
     let mut bound: Vec<_> = passed
         .into_iter()
-        .map(|socket| (socket, Purpose::Site))
+        .map(|socket| (Taken::Socket(socket), Purpose::Site))
         .collect();
     for (place, purpose) in places {
-        bound.push((bind(place, net, &addresses)?, purpose));
+        bound.push((take_port(place, settings, &addresses)?, purpose));
     }
     Ok(bound)
 }
@@ -181,7 +266,7 @@ fn bind_all(
 enum Place {
     /// A port, and what its host was called.
     Port(SocketAddr, String),
-    Path(std::path::PathBuf),
+    Path(PathBuf),
 }
 
 impl Place {
@@ -193,26 +278,18 @@ impl Place {
     }
 }
 
-fn bind(
-    place: Place,
-    net: &NetOptions,
-    all: &[SocketAddr],
-) -> Result<listen::Bound, ServeError> {
-    let options = |address: Option<SocketAddr>| BindOptions {
-        reuse_port: net.reuse_port,
-        socket_mode: net.socket_mode,
-        // Otherwise a port of :: is one of 0.0.0.0 too, and that one would be taken.
-        v6_only: address.is_some_and(|v6| {
-            let is_same = |other: &&SocketAddr| other.is_ipv4() && other.port() == v6.port();
-            v6.port() != 0 && all.iter().find(is_same).is_some()
-        }),
+fn take_port(place: Place, settings: &Settings, all: &[SocketAddr]) -> Result<Taken, ServeError> {
+    let (address, host) = match place {
+        Place::Port(address, host) => (address, host),
+        Place::Path(path) => return Ok(Taken::Path(path)),
     };
-    Ok(match place {
-        Place::Port(address, host) => {
-            listen::Bound::port(address, host, options(Some(address)))?
-        }
-        Place::Path(path) => listen::Bound::path(&path, options(None))?,
-    })
+    // Otherwise a port of :: is one of 0.0.0.0 too, and that one would be taken.
+    let is_same = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
+    let options = BindOptions {
+        v6_only: address.port() != 0 && all.iter().any(is_same),
+        ..bind_options(settings)
+    };
+    Ok(Taken::Socket(listen::Bound::port(address, host, options)?))
 }
 
 /// The interfaces that the site is on: each has a port that leads there.

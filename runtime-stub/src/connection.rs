@@ -7,13 +7,13 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Version};
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use http::header::CONNECTION;
-use http::{HeaderValue, Request, Version};
-use hyper::body::Incoming;
 use listen::{Listener, Socket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -141,8 +141,8 @@ pub(crate) async fn accept(
             continue;
         };
         let accepted = tokio::select! {
+            // First, or it would never come to it while connections keep coming.
             biased;
-            accepted = listener.accept() => accepted,
             _ = ending.begun(), if !has_stepped_back => {
                 has_stepped_back = true;
                 match step_back(&mut listener) {
@@ -150,6 +150,7 @@ pub(crate) async fn accept(
                     false => return,
                 }
             }
+            accepted = listener.accept() => accepted,
             () = quiet.over(), if has_stepped_back => return,
         };
         match accepted {

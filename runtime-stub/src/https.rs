@@ -83,17 +83,36 @@ mod tests {
             let mut https = Https::default();
             https.send_on_to(port);
             let request = Request::builder().uri(uri).header(HOST, host).body(());
-            assert_eq!(https.location(&request.unwrap()).as_deref(), want, "{uri} {host}");
+            assert_eq!(
+                https.location(&request.unwrap()).as_deref(),
+                want,
+                "{uri} {host}"
+            );
         }
         check(443, "/a?b=c", "a.example", Some("https://a.example/a?b=c"));
         check(443, "/", "a.example:80", Some("https://a.example/"));
         check(8443, "/", "a.example:8080", Some("https://a.example:8443/"));
         check(443, "/", "[::1]:8080", Some("https://[::1]/"));
-        check(443, "//b.example/", "a.example", Some("https://a.example//b.example/"));
+        check(
+            443,
+            "//b.example/",
+            "a.example",
+            Some("https://a.example//b.example/"),
+        );
         check(443, "*", "a.example", Some("https://a.example/"));
-        check(443, "http://b.example:1/a", "a.example", Some("https://b.example/a"));
+        check(
+            443,
+            "http://b.example:1/a",
+            "a.example",
+            Some("https://b.example/a"),
+        );
         check(443, "/.well-known/acme-challenge/token", "a.example", None);
-        check(443, "/.well-known/", "a.example", Some("https://a.example/.well-known/"));
+        check(
+            443,
+            "/.well-known/",
+            "a.example",
+            Some("https://a.example/.well-known/"),
+        );
         let request = Request::new(());
         assert_eq!(Https::default().location(&request), None);
     }
@@ -104,7 +123,7 @@ mod tests {
         https.insist_on(Some(Duration::from_secs(60)));
         let marked = |is_https, own: Option<&'static str>| {
             let mut headers = HeaderMap::new();
-            for own in own {
+            if let Some(own) = own {
                 headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(own));
             }
             https.mark(is_https, &mut headers);
@@ -113,7 +132,10 @@ mod tests {
         };
         assert_eq!(marked(true, None).as_deref(), Some("max-age=60"));
         assert_eq!(marked(false, None), None);
-        assert_eq!(marked(true, Some("max-age=1")).as_deref(), Some("max-age=1"));
+        assert_eq!(
+            marked(true, Some("max-age=1")).as_deref(),
+            Some("max-age=1")
+        );
         let mut headers = HeaderMap::new();
         Https::default().mark(true, &mut headers);
         assert!(headers.is_empty());

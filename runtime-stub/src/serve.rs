@@ -52,12 +52,12 @@ pub enum ServeError {
     #[error(transparent)]
     Tls(#[from] ServerTlsError),
     /// Nothing can be listened on for metrics.
-    #[error("--admin cannot listen on {address}: {reason}")]
+    #[error("--admin {address}: {reason}")]
     Admin {
         /// Where.
         address: AdminAddress,
-        /// What the system says.
-        reason: io::Error,
+        /// In words.
+        reason: ListenError,
     },
     /// The app, or one of its workers.
     #[error(transparent)]
@@ -131,11 +131,11 @@ pub async fn serve(
     listening: impl FnOnce(&[String]),
 ) -> Result<(), ServeError> {
     allow_many_files();
-    if let Some(options) = &settings.ops.admin {
-        admin::start(options, Arc::clone(&app)).await?;
-    }
     let Signals { mut ends, hangup } = signals;
     let open = bound.listen()?;
+    if let Some((listener, has_panel)) = open.admin {
+        admin::start(listener, has_panel, Arc::clone(&app));
+    }
     listening(&open.announcements);
     if let Some(identity) = &open.identity {
         tokio::spawn(keep_fresh(Arc::clone(identity), hangup));
@@ -173,7 +173,13 @@ pub async fn serve(
     watch.set_draining();
     notifier.stopping();
     if settings.net.reuse_port {
-        hand_over(&connections, &mut accepting, settings.grace_period, &mut ends).await;
+        hand_over(
+            &connections,
+            &mut accepting,
+            settings.grace_period,
+            &mut ends,
+        )
+        .await;
     }
     accepting.shutdown().await;
     // The accepting tasks held the only other ones.

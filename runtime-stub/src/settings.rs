@@ -319,6 +319,7 @@ impl ServeArgs {
         let mut places = places_of(&location, self.outbound_ca.as_ref());
         places.extend(net.places());
         let ops = self.ops.settle(&environment)?;
+        places.extend(ops.admin.as_ref().and_then(AdminOptions::place));
         Ok(Settings {
             host: host.unwrap_or_else(|| host_default.to_owned()),
             port: self.port.or(from_environment).unwrap_or(PORT_DEFAULT),

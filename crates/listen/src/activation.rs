@@ -26,7 +26,9 @@ pub enum ActivationError {
         value: String,
     },
     /// There is nothing with that number.
-    #[error("descriptor {number}, of the {count} that LISTEN_FDS promises, cannot be used: {reason}")]
+    #[error(
+        "descriptor {number}, of the {count} that LISTEN_FDS promises, cannot be used: {reason}"
+    )]
     Missing {
         /// Its number.
         number: RawFd,
@@ -107,7 +109,10 @@ fn is_unix(socket: &OwnedFd) -> Option<bool> {
 }
 
 /// Takes a descriptor that was passed on to this process.
-#[expect(unsafe_code, reason = "descriptors come from another process as numbers")]
+#[expect(
+    unsafe_code,
+    reason = "descriptors come from another process as numbers"
+)]
 fn own(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: only asked whether it is there; whatever it is, it stays open.
     let passed = unsafe { BorrowedFd::borrow_raw(number) };
@@ -159,7 +164,10 @@ mod tests {
         let path = folder.path().join("socket");
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         assert_eq!(is_unix(&tcp.into()), Some(false));
-        assert_eq!(is_unix(&UnixListener::bind(path).unwrap().into()), Some(true));
+        assert_eq!(
+            is_unix(&UnixListener::bind(path).unwrap().into()),
+            Some(true)
+        );
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
         assert_eq!(is_unix(&udp.into()), None);
         assert_eq!(is_unix(&UnixStream::pair().unwrap().0.into()), None);

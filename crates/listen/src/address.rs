@@ -126,10 +126,24 @@ mod tests {
         check("web.example:80", Ok("web.example:80"));
         check("unix:/run/a:b", Ok("unix:/run/a:b"));
         check("unix:app.sock", Ok("unix:app.sock"));
-        for bad in ["", "8080", ":8080", "::1:80", "[::1:80", "a b:80", "[x]:80", "http://a:80"] {
+        for bad in [
+            "",
+            "8080",
+            ":8080",
+            "::1:80",
+            "[::1:80",
+            "a b:80",
+            "[x]:80",
+            "http://a:80",
+        ] {
             check(bad, Err(AddressError::Form));
         }
-        for bad in ["127.0.0.1:", "127.0.0.1:http", "127.0.0.1:65536", "[::1]:-1"] {
+        for bad in [
+            "127.0.0.1:",
+            "127.0.0.1:http",
+            "127.0.0.1:65536",
+            "[::1]:-1",
+        ] {
             check(bad, Err(AddressError::Port));
         }
         for bad in ["unix:", "unix:/a\0b"] {

@@ -118,8 +118,7 @@ impl Bound {
         host: String,
         options: BindOptions,
     ) -> Result<Self, ListenError> {
-        let socket =
-            bind(address, options).map_err(|reason| port_error(&host, address, reason))?;
+        let socket = bind(address, options).map_err(|reason| port_error(&host, address, reason))?;
         let to = To::Port {
             address,
             host,
@@ -287,7 +286,14 @@ mod tests {
 
     #[tokio::test]
     async fn all_interfaces_can_be_given_for_each_family() {
-        let Ok(v6) = Bound::port(([0u16; 8], 0).into(), String::new(), BindOptions { v6_only: true, ..OPTIONS }) else {
+        let Ok(v6) = Bound::port(
+            ([0u16; 8], 0).into(),
+            String::new(),
+            BindOptions {
+                v6_only: true,
+                ..OPTIONS
+            },
+        ) else {
             return;
         };
         let number = v6.listen().unwrap().address().unwrap().port();

@@ -73,12 +73,18 @@ fn set_program(socket: &impl AsFd, option: c_int, program: &[sock_filter]) -> io
         // The kernel reads it only.
         filter: program.as_ptr().cast_mut(),
     };
-    let length = size_of::<sock_fprog>() as socklen_t;
+    let length = length_of(&program)?;
     let socket = socket.as_fd().as_raw_fd();
     // SAFETY: the option takes a `sock_fprog`, which lives until the call is over, as do the
     // instructions that it points to; the kernel copies and checks them.
     let result = unsafe {
-        libc::setsockopt(socket, libc::SOL_SOCKET, option, (&raw const program).cast(), length)
+        libc::setsockopt(
+            socket,
+            libc::SOL_SOCKET,
+            option,
+            (&raw const program).cast(),
+            length,
+        )
     };
     match result {
         0 => Ok(()),
@@ -89,16 +95,26 @@ fn set_program(socket: &impl AsFd, option: c_int, program: &[sock_filter]) -> io
 #[expect(unsafe_code, reason = "rustix does not know this option")]
 fn set_number(socket: &impl AsFd, option: c_int) -> io::Result<()> {
     let number: c_int = 0;
-    let length = size_of::<c_int>() as socklen_t;
+    let length = length_of(&number)?;
     let socket = socket.as_fd().as_raw_fd();
     // SAFETY: the option takes an `int`, which lives until the call is over.
     let result = unsafe {
-        libc::setsockopt(socket, libc::SOL_SOCKET, option, (&raw const number).cast(), length)
+        libc::setsockopt(
+            socket,
+            libc::SOL_SOCKET,
+            option,
+            (&raw const number).cast(),
+            length,
+        )
     };
     match result {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+fn length_of<T>(value: &T) -> io::Result<socklen_t> {
+    socklen_t::try_from(size_of_val(value)).map_err(io::Error::other)
 }
 
 #[cfg(test)]

@@ -160,7 +160,9 @@ fn block_source(family: u8, block: &[u8]) -> Result<Option<SocketAddr>, ProxyHea
         },
         0x21 => match block.first_chunk::<36>() {
             Some(block @ [.., high, low, _, _]) => {
-                let octets = *block.first_chunk::<16>().ok_or(ProxyHeaderError::Malformed)?;
+                let octets = *block
+                    .first_chunk::<16>()
+                    .ok_or(ProxyHeaderError::Malformed)?;
                 let port = u16::from_be_bytes([*high, *low]);
                 Ok(Some((Ipv6Addr::from(octets), port).into()))
             }
@@ -207,12 +209,18 @@ mod tests {
                 assert_eq!(proxy_header(&header[..end]), Ok(Parsed::Part), "{end}");
             }
         }
-        check(b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n", Some("192.0.2.1:4711"));
+        check(
+            b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n",
+            Some("192.0.2.1:4711"),
+        );
         check(b"PROXY TCP6 ::1 ::2 4711 443\r\n", Some("[::1]:4711"));
         check(b"PROXY UNKNOWN\r\n", None);
         check(b"PROXY UNKNOWN ffff::1 what ever\r\n", None);
         check(&binary(0x21, 0x11, &IPV4), Some("192.0.2.1:4711"));
-        check(&binary(0x21, 0x11, &[&IPV4[..], &[4, 0, 1, 0]].concat()), Some("192.0.2.1:4711"));
+        check(
+            &binary(0x21, 0x11, &[&IPV4[..], &[4, 0, 1, 0]].concat()),
+            Some("192.0.2.1:4711"),
+        );
         check(&binary(0x21, 0x21, &ipv6()), Some("[::1]:4711"));
         check(&binary(0x20, 0x11, &IPV4), None);
         check(&binary(0x20, 0, b""), None);
@@ -249,7 +257,10 @@ mod tests {
         }
         check(b"PROXY UNKNOWN\n", Malformed);
         check(b"PROXY TCP4 \xff\r\n", Malformed);
-        check(format!("PROXY UNKNOWN {}\r\n", "x".repeat(100)).as_bytes(), Malformed);
+        check(
+            format!("PROXY UNKNOWN {}\r\n", "x".repeat(100)).as_bytes(),
+            Malformed,
+        );
         check(&binary(0x11, 0x11, &IPV4), Malformed);
         check(&binary(0x22, 0x11, &IPV4), Malformed);
         check(&binary(0x21, 0x13, &IPV4), Malformed);

@@ -48,7 +48,9 @@ mod tests {
 
     async fn tcp() -> (TcpStream, Socket) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
         client.set_nodelay(true).unwrap();
         (client, Socket::Tcp(listener.accept().await.unwrap().0))
     }

@@ -158,7 +158,11 @@ impl Identity {
         });
         match load(&self.files, &self.provider) {
             Ok((key, remarks)) => {
-                let mut present = self.present.0.write().unwrap_or_else(PoisonError::into_inner);
+                let mut present = self
+                    .present
+                    .0
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner);
                 *present = Arc::new(key);
                 Reloaded::New(remarks)
             }

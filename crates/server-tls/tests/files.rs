@@ -105,7 +105,11 @@ fn what_cannot_be_used_is_said_with_its_flag_and_its_file() {
     ] {
         check(&certificate, text, &[&of_key[..], &[want]].concat());
     }
-    check(&certificate, &other.key, &["not that of the first certificate", "cert.pem", "key.pem"]);
+    check(
+        &certificate,
+        &other.key,
+        &["not that of the first certificate", "cert.pem", "key.pem"],
+    );
     let reversed = format!("{}{certificate}", other.certificate);
     check(&reversed, &key, &["not that of the first certificate"]);
 }
@@ -115,10 +119,22 @@ fn a_file_that_is_missing_or_is_none_is_said() {
     let Pair { certificate, key } = pair();
     let (folder, files) = folder(&certificate, &key);
     let open = |files: Files| Identity::open(files).err().unwrap().to_string();
-    let missing = open(Files { key: folder.path().join("other"), ..files.clone() });
-    assert!(missing.contains("--tls-key") && missing.contains("No such file"), "{missing}");
-    let directory = open(Files { certificate: folder.path().to_owned(), ..files.clone() });
-    assert!(directory.contains("--tls-cert") && directory.contains("not a file"), "{directory}");
+    let missing = open(Files {
+        key: folder.path().join("other"),
+        ..files.clone()
+    });
+    assert!(
+        missing.contains("--tls-key") && missing.contains("No such file"),
+        "{missing}"
+    );
+    let directory = open(Files {
+        certificate: folder.path().to_owned(),
+        ..files.clone()
+    });
+    assert!(
+        directory.contains("--tls-cert") && directory.contains("not a file"),
+        "{directory}"
+    );
     write(&files.key, &"x".repeat(2 << 20));
     let long = open(files);
     assert!(long.contains("1 MiB"), "{long}");
@@ -143,9 +159,16 @@ fn dates_and_a_key_that_all_can_read_are_worth_a_word() {
         panic!("{expired:?}");
     };
     assert!(since.as_secs() > 20 * 365 * 24 * 3600);
-    assert!(expired[0].to_string().contains("has expired"), "{}", expired[0]);
+    assert!(
+        expired[0].to_string().contains("has expired"),
+        "{}",
+        expired[0]
+    );
     let early = remarks(3000, 4000, 0o600);
-    assert!(matches!(&early[..], [Remark::Validity(_, Validity::NotYet { .. })]), "{early:?}");
+    assert!(
+        matches!(&early[..], [Remark::Validity(_, Validity::NotYet { .. })]),
+        "{early:?}"
+    );
 }
 
 #[test]
@@ -177,7 +200,10 @@ fn bad_files_change_nothing_and_are_said_once() {
         assert!(is_same());
         assert!(matches!(identity.look(), Reloaded::Kept(_)));
         assert!(is_same() && is_same());
-        assert!(matches!(identity.reload(), Reloaded::Kept(_)), "who asks is told again");
+        assert!(
+            matches!(identity.reload(), Reloaded::Kept(_)),
+            "who asks is told again"
+        );
     }
     write(&files.key, &key);
     assert!(matches!(identity.reload(), Reloaded::New(_)));

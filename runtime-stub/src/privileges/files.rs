@@ -114,6 +114,13 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
+    #[test]
+    fn a_socket_gets_its_name_in_its_folder_and_leaves_it() {
+        let found = rules(Place::Socket("/run/app/socket".into()));
+        let access = AccessFs::RemoveFile | AccessFs::MakeSock;
+        assert_eq!(found, [("/run/app".into(), access)]);
+    }
+
     /// What may be done with each path of a place, beside what every app may.
     fn rules(place: Place) -> Vec<Allowed> {
         let common = allowed(&[]).len();

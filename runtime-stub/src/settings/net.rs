@@ -47,7 +47,12 @@ pub(super) struct NetArgs {
     )]
     http_redirect: Option<u16>,
     /// The port of https where --http-redirect sends clients [default: the one that is listened on]
-    #[arg(long, env = "WWS_HTTPS_PORT", value_name = "PORT", help_heading = "TLS")]
+    #[arg(
+        long,
+        env = "WWS_HTTPS_PORT",
+        value_name = "PORT",
+        help_heading = "TLS"
+    )]
     https_port: Option<u16>,
     /// Tell clients to use nothing but https for so long, such as 180d (Strict-Transport-Security)
     #[arg(long, env = "WWS_HSTS", value_parser = parse_hsts, value_name = "TIME", help_heading = "TLS")]
@@ -90,7 +95,8 @@ const HSTS_DAYS_MAX: u64 = 3650;
 
 fn parse_hsts(text: &str) -> Result<Duration, String> {
     const DAY_SECONDS: u64 = 24 * 60 * 60;
-    let problem = || "write a time of up to 3650d, such as 180d, 24h, 30m or 60s; 0s ends it".to_owned();
+    let problem =
+        || "write a time of up to 3650d, such as 180d, 24h, 30m or 60s; 0s ends it".to_owned();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let seconds = match unit {
@@ -149,7 +155,10 @@ impl NetArgs {
 impl NetOptions {
     /// What it still has to reach of the disk once it serves.
     pub(super) fn places(&self) -> impl Iterator<Item = Place> {
-        let files = self.tls.iter().flat_map(|files| [&files.certificate, &files.key]);
+        let files = self
+            .tls
+            .iter()
+            .flat_map(|files| [&files.certificate, &files.key]);
         let sockets = self.listen.iter().filter_map(|address| match address {
             Address::Unix(path) => Some(Place::Socket(path.clone())),
             Address::Tcp { .. } => None,
@@ -197,10 +206,19 @@ mod tests {
             let text = settle(flags).unwrap_err();
             assert!(want.iter().all(|part| text.contains(part)), "{text}");
         }
-        check(&["--tls-cert", "c"], &["--tls-cert", "--tls-key", "missing"]);
+        check(
+            &["--tls-cert", "c"],
+            &["--tls-cert", "--tls-key", "missing"],
+        );
         check(&["--tls-key", "k"], &["--tls-cert", "--tls-key", "missing"]);
-        check(&["--http-redirect", "80"], &["--http-redirect", "--tls-cert"]);
-        check(&["--proxy-protocol"], &["--proxy-protocol", "--trusted-proxy"]);
+        check(
+            &["--http-redirect", "80"],
+            &["--http-redirect", "--tls-cert"],
+        );
+        check(
+            &["--proxy-protocol"],
+            &["--proxy-protocol", "--trusted-proxy"],
+        );
         settle(&["--proxy-protocol", "--trusted-proxy", "unix"]).unwrap();
         settle(&["--http-redirect", "80", "--https-port", "443"]).unwrap();
     }
@@ -208,7 +226,10 @@ mod tests {
     #[test]
     fn a_mode_is_three_octal_digits() {
         assert_eq!(settle(&[]).unwrap().socket_mode, 0o660);
-        assert_eq!(settle(&["--socket-mode", "0666"]).unwrap().socket_mode, 0o666);
+        assert_eq!(
+            settle(&["--socket-mode", "0666"]).unwrap().socket_mode,
+            0o666
+        );
         for bad in ["", "6", "888", "1777", "rw-", "-660", "00660"] {
             assert!(settle(&["--socket-mode", bad]).is_err(), "{bad:?}");
         }
@@ -217,17 +238,36 @@ mod tests {
     #[test]
     fn a_time_of_https_alone_has_a_unit() {
         let hsts = |text: &str| settle(&["--hsts", text]).map(|options| options.hsts);
-        for (text, want) in [("0s", 0), ("60s", 60), ("2m", 120), ("1h", 3600), ("365d", 31_536_000)] {
+        for (text, want) in [
+            ("0s", 0),
+            ("60s", 60),
+            ("2m", 120),
+            ("1h", 3600),
+            ("365d", 31_536_000),
+        ] {
             assert_eq!(hsts(text), Ok(Some(Duration::from_secs(want))), "{text}");
         }
-        for bad in ["", "1", "d", "1y", "-1s", "1.5d", "3651d", "99999999999999999999d"] {
+        for bad in [
+            "",
+            "1",
+            "d",
+            "1y",
+            "-1s",
+            "1.5d",
+            "3651d",
+            "99999999999999999999d",
+        ] {
             assert!(hsts(bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn files_stay_within_reach() {
-        let flags = ["--tls-cert=c.pem", "--tls-key=k.pem", "--listen=unix:/run/a,[::1]:0"];
+        let flags = [
+            "--tls-cert=c.pem",
+            "--tls-key=k.pem",
+            "--listen=unix:/run/a,[::1]:0",
+        ];
         let places: Vec<Place> = settle(&flags).unwrap().places().collect();
         let want = [
             Place::Replaced("c.pem".into()),
