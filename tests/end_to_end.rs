@@ -10,6 +10,7 @@ mod examples;
 mod hostile;
 mod kv;
 mod life;
+mod net;
 mod ops;
 mod outbound;
 mod platform;

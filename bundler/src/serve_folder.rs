@@ -42,12 +42,12 @@ pub fn serve_folder(options: &BundleOptions, settings: &Settings) -> Result<(), 
         .block_on(App::open(mapped, settings.app.clone()))
         .map_err(ServeError::from)?;
     let routes = describe_routes(&app);
-    let listening = |address| {
+    let listening = |places: &[String]| {
         let mut out = std::io::stdout().lock();
         // Nobody may be reading it.
         let _ = write!(out, "{}{routes}", summary.reading());
         drop(out);
-        announce(address);
+        announce(places);
     };
     let served = runtime.block_on(serve::serve(app, settings, signals, bound, listening));
     runtime.shutdown_background();

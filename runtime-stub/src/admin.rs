@@ -11,7 +11,6 @@
 //! It has few connections and short limits, so that it costs the app nothing whoever asks.
 
 mod health;
-mod listener;
 mod metrics_text;
 mod pages;
 mod panel;
@@ -24,14 +23,11 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use listen::{Listener, Socket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
 use crate::log;
-use crate::serve::ServeError;
-use crate::settings::AdminOptions;
-use listener::Listener;
 
 /// Connections at once; further ones wait.
 const CONNECTIONS_MAX: usize = 32;
@@ -55,23 +51,10 @@ struct Admin {
     has_panel: bool,
 }
 
-/// Listens, says where, and answers for as long as the runtime lives.
-///
-/// # Errors
-/// [`ServeError::Admin`]
-pub(crate) async fn start(options: &AdminOptions, app: Arc<App>) -> Result<(), ServeError> {
-    let listener = Listener::bind(&options.address).await;
-    let listener = listener.map_err(|reason| ServeError::Admin {
-        address: options.address.clone(),
-        reason,
-    })?;
-    log::line("admin", &[("address", &listener.address())]);
-    let admin = Admin {
-        app,
-        has_panel: options.panel,
-    };
-    tokio::spawn(accept(listener, admin));
-    Ok(())
+/// Says where it listens, and answers for as long as the runtime lives.
+pub(crate) fn start(listener: Listener, has_panel: bool, app: Arc<App>) {
+    log::line("admin", &[("address", &listener)]);
+    tokio::spawn(accept(listener, Admin { app, has_panel }));
 }
 
 async fn accept(listener: Listener, admin: Admin) {
@@ -81,26 +64,19 @@ async fn accept(listener: Listener, admin: Admin) {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;
         };
-        let accepted = match &listener {
-            Listener::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
-                tokio::spawn(serve(stream, admin.clone(), place));
-            }),
-            Listener::Unix(listener, _) => listener.accept().await.map(|(stream, _)| {
-                tokio::spawn(serve(stream, admin.clone(), place));
-            }),
-        };
-        if let Err(error) = accepted {
-            log::line("accept_failed", &[("reason", &error)]);
-            tokio::time::sleep(ACCEPT_PAUSE).await;
+        match listener.accept().await {
+            Ok((socket, _)) => {
+                tokio::spawn(serve(socket, admin.clone(), place));
+            }
+            Err(error) => {
+                log::line("accept_failed", &[("reason", &error)]);
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
 }
 
-async fn serve(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    admin: Admin,
-    _place: OwnedSemaphorePermit,
-) {
+async fn serve(socket: Socket, admin: Admin, _place: OwnedSemaphorePermit) {
     let service = service_fn(move |request| {
         let admin = admin.clone();
         async move { Ok::<_, Infallible>(pages::answer(&admin, &request).await) }
@@ -111,7 +87,7 @@ async fn serve(
         .header_read_timeout(HEAD_TIME_MAX)
         .half_close(false)
         .max_buf_size(HEAD_BYTES_MAX);
-    let connection = http1.serve_connection(TokioIo::new(stream), service);
+    let connection = http1.serve_connection(TokioIo::new(socket), service);
     // Whatever ends a connection early is the client's doing, and it is gone.
     let _ = tokio::time::timeout(CONNECTION_TIME_MAX, connection).await;
 }

@@ -76,11 +76,14 @@ fn print_routes(mapped: &'static [u8], settings: Settings) -> Result<(), AppErro
     Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
 }
 
-/// The one line on standard output that says where to find the app.
-pub fn announce(address: std::net::SocketAddr) {
+/// One line on standard output for each place where the app is to be found.
+pub fn announce(places: &[String]) {
     let mut out = std::io::stdout().lock();
-    // Nobody may be reading it.
-    let _ = writeln!(out, "Listening on http://{address}").and_then(|()| out.flush());
+    for place in places {
+        // Nobody may be reading it.
+        let _ = writeln!(out, "Listening on {place}");
+    }
+    let _ = out.flush();
 }
 
 /// One line a route, with the file behind it.

@@ -2,22 +2,26 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Version};
+use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::net::{TcpListener, TcpStream};
+use listen::{Listener, Socket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::direct;
+use crate::door::Door;
 use crate::edge::Edge;
 use crate::framed_io::Framed;
 use crate::log;
-use crate::peer::Peer;
 use crate::settings::ConnectionLimits;
 use crate::timed_io::{OpenRequest, Timed};
 use crate::watch::LimitName;
@@ -32,74 +36,131 @@ const STREAMS_MAX: u32 = 128;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The connections of a server, and how they are told to end.
-#[derive(Default)]
 pub(crate) struct Connections {
+    limits: ConnectionLimits,
+    server: Arc<Server>,
+    places: Arc<Semaphore>,
     graceful: GracefulShutdown,
-    ending: watch::Sender<bool>,
+    ending: watch::Sender<Option<Duration>>,
     open: Arc<()>,
 }
 
+/// Tells when the server ends, and how long clients are then waited for that have nothing open.
+#[derive(Clone)]
+pub(crate) struct Ending(watch::Receiver<Option<Duration>>);
+
+impl Ending {
+    /// Ready when the server ends and that time is over.
+    pub(crate) async fn over(&mut self) {
+        let linger = self.begun().await;
+        if !linger.is_zero() {
+            tokio::time::sleep(linger).await;
+        }
+    }
+
+    async fn begun(&mut self) -> Duration {
+        match self.0.wait_for(Option::is_some).await {
+            Ok(linger) => linger.unwrap_or_default(),
+            // The server is gone.
+            Err(_) => Duration::ZERO,
+        }
+    }
+}
+
+/// What connections of one listener come to.
+pub(crate) struct Entrance {
+    pub(crate) edge: Edge,
+    pub(crate) door: Door,
+}
+
 impl Connections {
+    pub(crate) fn new(limits: ConnectionLimits) -> Self {
+        Self {
+            limits,
+            server: Arc::new(Server::new()),
+            places: Arc::new(Semaphore::new(limits.connections_max)),
+            graceful: GracefulShutdown::new(),
+            ending: watch::Sender::new(None),
+            open: Arc::default(),
+        }
+    }
+
     /// Counts the connections that have sent something and are still there.
     pub(crate) fn count(&self) -> impl Fn() -> usize + use<> {
         let open = Arc::downgrade(&self.open);
         move || open.strong_count()
     }
 
+    /// Another process gets what is new. Accepting ends when nothing has come for this time, and
+    /// connections without a request are closed after it.
+    pub(crate) fn hand_over(&self, linger: Duration) {
+        self.ending.send_replace(Some(linger));
+    }
+
     /// Lets open requests end; connections without one are closed at once.
     pub(crate) async fn end(self) {
-        self.ending.send_replace(true);
+        self.ending.send_replace(Some(Duration::ZERO));
         self.graceful.shutdown().await;
     }
 
     fn ticket(&self) -> Ticket {
         Ticket {
             watcher: self.graceful.watcher(),
-            ending: self.ending.subscribe(),
+            ending: self.ending(),
             open: Arc::downgrade(&self.open),
         }
+    }
+
+    fn ending(&self) -> Ending {
+        Ending(self.ending.subscribe())
     }
 }
 
 /// What a connection holds of the server that it belongs to.
 struct Ticket {
     watcher: Watcher,
-    ending: watch::Receiver<bool>,
+    ending: Ending,
     open: Weak<()>,
 }
 
-/// Accepts connections until its future is dropped.
+/// Accepts connections until its future is dropped, or its place is handed over and nothing comes any
+/// more.
 pub(crate) async fn accept(
-    listener: TcpListener,
-    edge: Edge,
-    limits: ConnectionLimits,
+    mut listener: Listener,
+    entrance: Arc<Entrance>,
     connections: Arc<Connections>,
-) -> Infallible {
-    let places = Arc::new(Semaphore::new(limits.connections_max));
-    let server = Arc::new(Server::new());
+) {
+    let (mut ending, mut quiet) = (connections.ending(), connections.ending());
+    let mut has_stepped_back = false;
     loop {
-        if places.available_permits() == 0 {
+        if connections.places.available_permits() == 0 {
             LimitName::MaxConnections.hit();
         }
         // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+        let Ok(place) = Arc::clone(&connections.places).acquire_owned().await else {
             continue;
         };
-        match listener.accept().await {
-            Ok((stream, address)) => {
-                let peer = Peer {
-                    address: Some(address),
-                    is_tls: false,
-                };
-                // Small answers must not wait for more to send.
-                let _ = stream.set_nodelay(true);
-                let (edge, server) = (edge.clone(), Arc::clone(&server));
+        let accepted = tokio::select! {
+            // First, or it would never come to it while connections keep coming.
+            biased;
+            _ = ending.begun(), if !has_stepped_back => {
+                has_stepped_back = true;
+                match step_back(&mut listener) {
+                    true => continue,
+                    false => return,
+                }
+            }
+            accepted = listener.accept() => accepted,
+            () = quiet.over(), if has_stepped_back => return,
+        };
+        match accepted {
+            Ok((socket, address)) => {
+                socket.set_nodelay();
                 tokio::spawn(serve(
-                    stream,
-                    peer,
-                    edge,
-                    server,
-                    limits,
+                    (socket, address),
+                    Arc::clone(&entrance),
+                    Arc::clone(&connections.server),
+                    connections.limits,
                     connections.ticket(),
                     place,
                 ));
@@ -111,6 +172,14 @@ pub(crate) async fn accept(
             }
         }
     }
+}
+
+/// Has what is new go to another process; whether something remains to be accepted.
+fn step_back(listener: &mut Listener) -> bool {
+    listener.hand_over().unwrap_or_else(|error| {
+        log::line("handover_failed", &[("reason", &error)]);
+        true
+    })
 }
 
 /// Errors of a connection that was gone before it was accepted; the next one may be fine.
@@ -154,9 +223,8 @@ fn head_limits() -> http1_framing::Limits {
 }
 
 async fn serve(
-    stream: TcpStream,
-    peer: Peer,
-    edge: Edge,
+    (socket, address): (Socket, Option<SocketAddr>),
+    entrance: Arc<Entrance>,
     server: Arc<Server>,
     limits: ConnectionLimits,
     ticket: Ticket,
@@ -167,29 +235,48 @@ async fn serve(
         mut ending,
         open,
     } = ticket;
+    let Entrance { edge, door } = &*entrance;
     let _counted = edge.watch().connection();
+    let opened = tokio::select! {
+        opened = door.open(socket, address, &limits) => opened,
+        () = ending.over() => return,
+    };
+    // A client that is gone, too slow, or speaks something else.
+    let Ok((stream, peer)) = opened else { return };
+    let agreed = stream.agreed_on_http2();
     let open_requests = Arc::new(AtomicU32::new(0));
     let mut io = Timed::new(stream, limits, Arc::clone(&open_requests));
     let sniffed = tokio::select! {
         sniffed = io.sniff() => sniffed,
         // At the end nobody waits for a client that has not said anything.
-        _ = ending.wait_for(|ending| *ending) => return,
+        () = ending.over() => return,
     };
     // A client that is gone, or too slow, before it has said what it speaks.
     let Ok(is_http2) = sniffed else { return };
+    if agreed.is_some_and(|agreed| agreed != is_http2) {
+        return;
+    }
     let _open = open.upgrade();
-    if !is_http2 {
-        match direct::serve(&mut io, &edge, &peer, ending).await {
+    if !is_http2 && !edge.is_sending_on() {
+        match direct::serve(&mut io, edge, &peer, ending).await {
             Ok(direct::Outcome::HandOver(received)) => io.give_back(received),
-            Ok(direct::Outcome::Closed) | Err(_) => return,
+            Ok(direct::Outcome::Closed) => return io.close().await,
+            Err(_) => return,
         }
     }
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let open = OpenRequest::new(&open_requests);
-        let (edge, peer) = (edge.clone(), peer.clone());
+        let (edge, peer) = (entrance.edge.clone(), peer.clone());
         async move {
             let _open = open;
-            Ok::<_, Infallible>(edge.answer(request, &peer).await)
+            let version = request.version();
+            let mut response = edge.answer(request, &peer).await;
+            if edge.watch().is_draining() && version <= Version::HTTP_11 {
+                // The next request has to go elsewhere, which no client knows of a closed connection.
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, close);
+            }
+            Ok::<_, Infallible>(response)
         }
     });
     // Whatever ends a connection early is the client's doing, and it is gone.

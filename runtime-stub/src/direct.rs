@@ -22,15 +22,15 @@ use http::uri::PathAndQuery;
 use http::{Method, Response, StatusCode, Uri, Version};
 use http_semantics::SitePath;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::sync::watch;
 
 use crate::body::Body;
+use crate::connection::Ending;
 use crate::edge::{Edge, origin};
 use crate::find::{Asked, AssetRef, Destination};
 use crate::memory_files::MemoryFile;
 use crate::peer::Peer;
 use crate::request_id::{RequestId, X_REQUEST_ID};
+use crate::stream::Stream;
 use crate::timed_io::Timed;
 use crate::watch::{Answerer, Head, Seen};
 use crate::worker_call::WorkerTarget;
@@ -51,15 +51,19 @@ pub(crate) enum Outcome {
 
 /// Answers requests until one comes that is not plain.
 pub(crate) async fn serve(
-    io: &mut Timed<TcpStream>,
+    io: &mut Timed<Stream>,
     edge: &Edge,
     peer: &Peer,
-    mut ending: watch::Receiver<bool>,
+    mut ending: Ending,
 ) -> io::Result<Outcome> {
-    let mut end = std::pin::pin!(ending.wait_for(|ending| *ending));
+    let mut end = std::pin::pin!(ending.over());
     let mut received = BytesMut::with_capacity(HEAD_BYTES_MAX);
     let mut head = Vec::new();
     loop {
+        // The general way says in its answers that the connection ends.
+        if !received.is_empty() && edge.watch().is_draining() {
+            return Ok(Outcome::HandOver(received.freeze()));
+        }
         match recognise(&received, edge, peer) {
             Recognised::Plain(request) => {
                 let length = request.length;
@@ -74,7 +78,8 @@ pub(crate) async fn serve(
                         fields,
                     } => {
                         let path = path.as_str();
-                        let response = edge.asset_get(asset, path, &fields).await;
+                        let mut response = edge.asset_get(asset, path, &fields).await;
+                        edge.insist_on_https(&introduction.client, response.headers_mut());
                         received.advance(length);
                         if let Some(record) = &mut record {
                             record.answered(response.status(), Answerer::Assets);
@@ -92,9 +97,11 @@ pub(crate) async fn serve(
                             record.asks(worker);
                         }
                         let call = edge.worker_get(target, fields);
-                        let Some(response) = worker::answer(io, call, &mut received).await? else {
+                        let answer = worker::answer(io, call, &mut received).await?;
+                        let Some(mut response) = answer else {
                             return Ok(Outcome::Closed);
                         };
+                        edge.insist_on_https(&introduction.client, response.headers_mut());
                         if let Some(record) = &mut record {
                             record.answered(response.status(), Answerer::Worker(worker));
                         }
@@ -114,7 +121,7 @@ pub(crate) async fn serve(
                             false => Outcome::HandOver(received.freeze()),
                         });
                     },
-                    _ = &mut end => return Ok(match received.is_empty() {
+                    () = &mut end => return Ok(match received.is_empty() {
                         true => Outcome::Closed,
                         false => Outcome::HandOver(received.freeze()),
                     }),
@@ -129,7 +136,7 @@ pub(crate) async fn serve(
 
 /// Sends an asset; gives the length of its body.
 async fn send_asset(
-    io: &mut Timed<TcpStream>,
+    io: &mut Timed<Stream>,
     edge: &Edge,
     response: Response<Body>,
     id: &RequestId,
@@ -146,9 +153,16 @@ async fn send_asset(
         head,
     );
     let length = body.len();
-    match memory_file(edge, &response, &body) {
+    let file = match io.sends_files() {
+        true => memory_file(edge, &response, &body),
+        false => None,
+    };
+    match file {
         Some(file) => io.send_file(head, &file).await?,
-        None => io.write_all_buf(&mut Buf::chain(&head[..], body)).await?,
+        None => {
+            io.write_all_buf(&mut Buf::chain(&head[..], body)).await?;
+            io.flush().await?;
+        }
     }
     Ok(length)
 }

@@ -13,13 +13,14 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bundle_format::Damage;
 use bytes::Bytes;
 use futures_core::Stream;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, ORIGIN};
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
 use http_body_util::combinators::BoxBody;
@@ -32,8 +33,10 @@ use worker_host::WorkerBody;
 use crate::app::App;
 use crate::asset::{self, AssetError};
 use crate::body::{Body, BodyError};
+use crate::client::Client;
 use crate::find::{Asked, AssetRef, Destination};
 use crate::host;
+use crate::https::Https;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::request_id::X_REQUEST_ID;
@@ -51,6 +54,7 @@ type WorkerFuture = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 pub struct Edge {
     app: Arc<App>,
     workers: Arc<dyn Fn(Request<RequestBody>) -> WorkerFuture + Send + Sync>,
+    https: Https,
 }
 
 impl Edge {
@@ -69,7 +73,31 @@ impl Edge {
         Self {
             app,
             workers: Arc::new(workers),
+            https: Https::default(),
         }
+    }
+
+    /// One that tells clients to use nothing but https for so long.
+    pub(crate) fn with_hsts(mut self, time: Option<Duration>) -> Self {
+        self.https.insist_on(time);
+        self
+    }
+
+    /// One that only sends clients on to https, at this port.
+    pub(crate) fn sending_on(&self, port: u16) -> Self {
+        let mut edge = self.clone();
+        edge.https.send_on_to(port);
+        edge
+    }
+
+    /// Whether that is so.
+    pub(crate) fn is_sending_on(&self) -> bool {
+        self.https.is_sending_on()
+    }
+
+    /// Adds what tells a client that uses https to go on with that.
+    pub(crate) fn insist_on_https(&self, client: &Client, headers: &mut HeaderMap) {
+        self.https.mark(client.is_https, headers);
     }
 
     /// Answers one request of somebody of whom nothing is known.
@@ -98,9 +126,11 @@ impl Edge {
             record,
         } = self.watch().begin(&head, peer);
         let id = introduction.id.header_value();
+        let is_https = introduction.client.is_https;
         self.introduce(introduction, &mut request);
         let mut response = self.answer_unseen(request).await;
         response.headers_mut().insert(X_REQUEST_ID, id);
+        self.https.mark(is_https, response.headers_mut());
         recorded(record, response)
     }
 
@@ -154,6 +184,9 @@ impl Edge {
     {
         if let Err(refusal) = host::check(&request) {
             return refuse(refusal);
+        }
+        if let Some(location) = self.https.location(&request) {
+            return route::send_on(StatusCode::PERMANENT_REDIRECT.as_u16(), location);
         }
         if let Some(cors) = &self.app.rules.cors
             && CorsAnswers::is_preflight(request.method(), request.headers())

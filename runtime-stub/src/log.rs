@@ -110,7 +110,7 @@ fn write(line: &[u8]) {
 fn level_of(event: &str) -> Level {
     match event {
         "worker_failed" | "damaged" | "accept_failed" => Level::Error,
-        "worker_log" | "admin" => Level::Info,
+        "worker_log" | "admin" | "tls_reloaded" => Level::Info,
         _ => Level::Warn,
     }
 }

@@ -1,26 +1,32 @@
 //! The life of a server: signals, listening, serving, draining.
 
+use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::net::sockopt::set_socket_reuseaddr;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
-use tokio::net::TcpListener;
+use listen::{ActivationError, ListenError, Notifier};
+use server_tls::{Identity, Reloaded, ServerTlsError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
 
 use crate::admin;
 use crate::app::{App, StartError};
-use crate::connection::{self, Connections};
+pub use crate::bound::Bound;
+use crate::bound::Purpose;
+use crate::connection::{self, Connections, Entrance};
+use crate::door::Door;
 use crate::edge::Edge;
 use crate::log;
-use crate::privileges::{self, PrivilegesError};
+use crate::privileges::PrivilegesError;
 use crate::settings::{AdminAddress, Settings};
 
-/// Connections that the kernel holds until they are accepted.
-const BACKLOG: i32 = 4096;
+/// How often the files of a certificate are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How long a process that is replaced waits for what may still be on its way to it: connections whose
+/// handshake has begun, and next requests of clients that do not know yet.
+const HANDOVER_LINGER: Duration = Duration::from_secs(1);
 
 /// Why a server ended otherwise than it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -33,34 +39,25 @@ pub enum ServeError {
     Host {
         /// As it was given.
         host: String,
-        /// What the system says.
-        reason: io::Error,
+        /// In words.
+        reason: String,
     },
-    /// Another program listens there.
-    #[error(
-        "port {port} of {host} is taken; stop the other program, or choose another with --port"
-    )]
-    PortTaken {
-        /// As it was given.
-        host: String,
-        /// The port.
-        port: u16,
-    },
-    /// Anything else that keeps it from listening.
-    #[error("cannot listen on {address}: {reason}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// What the system says.
-        reason: io::Error,
-    },
+    /// An address cannot be listened at.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// What systemd has passed on.
+    #[error(transparent)]
+    Activation(#[from] ActivationError),
+    /// Certificate and key.
+    #[error(transparent)]
+    Tls(#[from] ServerTlsError),
     /// Nothing can be listened on for metrics.
-    #[error("--admin cannot listen on {address}: {reason}")]
+    #[error("--admin {address}: {reason}")]
     Admin {
         /// Where.
         address: AdminAddress,
-        /// What the system says.
-        reason: io::Error,
+        /// In words.
+        reason: ListenError,
     },
     /// The app, or one of its workers.
     #[error(transparent)]
@@ -70,24 +67,34 @@ pub enum ServeError {
     Privileges(#[from] PrivilegesError),
 }
 
-/// The signals that end a server. In place before anything else, so that it can be PID 1, for
+/// The signals that a server hears. In place before anything else, so that it can be PID 1, for
 /// which the kernel ignores all signals that have no handler.
 pub struct Signals {
+    ends: Ends,
+    /// Read the certificate again; nothing to do without one.
+    hangup: Signal,
+}
+
+/// The signals that end a server.
+struct Ends {
     terminate: Signal,
     interrupt: Signal,
-    _hangup: Signal,
 }
 
 impl Signals {
-    /// Installs the handlers; needs a runtime. A hangup is ignored from then on.
+    /// Installs the handlers; needs a runtime.
     pub fn install() -> io::Result<Self> {
         Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            _hangup: signal(SignalKind::hangup())?,
+            ends: Ends {
+                terminate: signal(SignalKind::terminate())?,
+                interrupt: signal(SignalKind::interrupt())?,
+            },
+            hangup: signal(SignalKind::hangup())?,
         })
     }
+}
 
+impl Ends {
     async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -115,145 +122,138 @@ pub fn start_runtime() -> Result<tokio::runtime::Runtime, ServeError> {
         .map_err(ServeError::Runtime)
 }
 
-/// The address that a server has taken, where nobody is let in yet. Having one means that the
-/// process has given up what it does not need.
-pub struct Bound {
-    socket: OwnedFd,
-    address: SocketAddr,
-    host: String,
-}
-
-impl Bound {
-    /// Takes the address, and then gives up all privileges: only root may take a low port. Has to
-    /// come before the runtime, whose threads would keep them.
-    ///
-    /// # Errors
-    ///
-    /// [`ServeError::Host`], [`ServeError::PortTaken`], [`ServeError::Listen`] and
-    /// [`ServeError::Privileges`].
-    pub fn new(settings: &Settings) -> Result<Self, ServeError> {
-        let host = settings.host.clone();
-        let address = resolve(&host, settings.port)?;
-        let socket = bind(address).map_err(|reason| not_listening(&host, address, reason))?;
-        privileges::give_up(&settings.privileges)?;
-        Ok(Self {
-            socket,
-            address,
-            host,
-        })
-    }
-
-    /// Lets clients in.
-    fn listen(self) -> Result<TcpListener, ServeError> {
-        let Self {
-            socket,
-            address,
-            host,
-        } = self;
-        rustix::net::listen(&socket, BACKLOG)
-            .map_err(io::Error::from)
-            .and_then(|()| TcpListener::from_std(socket.into()))
-            .map_err(|reason| not_listening(&host, address, reason))
-    }
-}
-
-/// Serves an app until it is told to end. `listening` is called once with the bound address.
+/// Serves an app until it is told to end. `listening` is called once, with a line for each listener.
 pub async fn serve(
     app: Arc<App>,
     settings: &Settings,
-    mut signals: Signals,
+    signals: Signals,
     bound: Bound,
-    listening: impl FnOnce(SocketAddr),
+    listening: impl FnOnce(&[String]),
 ) -> Result<(), ServeError> {
     allow_many_files();
-    if let Some(options) = &settings.ops.admin {
-        admin::start(options, Arc::clone(&app)).await?;
+    let Signals { mut ends, hangup } = signals;
+    let open = bound.listen()?;
+    if let Some((listener, has_panel)) = open.admin {
+        admin::start(listener, has_panel, Arc::clone(&app));
     }
-    let listener = bound.listen()?;
-    if let Ok(address) = listener.local_addr() {
-        listening(address);
+    listening(&open.announcements);
+    if let Some(identity) = &open.identity {
+        tokio::spawn(keep_fresh(Arc::clone(identity), hangup));
     }
     let watch = app.watch;
-    let loading = load_workers(Arc::clone(&app));
-    let connections = Arc::new(Connections::default());
-    let edge = Edge::new(app);
-    let accepting = tokio::spawn(connection::accept(
-        listener,
-        edge,
-        settings.connections,
-        Arc::clone(&connections),
-    ));
+    let notifier = Arc::new(open.notifier);
+    let loading = load_workers(Arc::clone(&app), Arc::clone(&notifier));
+    let connections = Arc::new(Connections::new(settings.connections));
+    let edge = Edge::new(app).with_hsts(settings.net.hsts);
+    let mut accepting = JoinSet::new();
+    for (listener, purpose) in open.listeners {
+        let entrance = match purpose {
+            Purpose::Site => Entrance {
+                edge: edge.clone(),
+                door: open.door.clone(),
+            },
+            Purpose::Redirect => Entrance {
+                edge: edge.sending_on(open.https_port),
+                door: Door {
+                    tls: None,
+                    ..open.door.clone()
+                },
+            },
+        };
+        accepting.spawn(connection::accept(
+            listener,
+            Arc::new(entrance),
+            Arc::clone(&connections),
+        ));
+    }
     tokio::select! {
-        () = signals.next() => {}
+        () = ends.next() => {}
         error = loading => return Err(error.into()),
     }
     watch.set_draining();
-    accepting.abort();
-    let _ = accepting.await;
-    // The accepting task held the only other one.
+    notifier.stopping();
+    if settings.net.reuse_port {
+        hand_over(
+            &connections,
+            &mut accepting,
+            settings.grace_period,
+            &mut ends,
+        )
+        .await;
+    }
+    accepting.shutdown().await;
+    // The accepting tasks held the only other ones.
     if let Some(connections) = Arc::into_inner(connections) {
-        drain(connections, settings.grace_period, signals).await;
+        drain(connections, settings.grace_period, ends).await;
     }
     log::flush();
     Ok(())
 }
 
-/// Loads the workers while assets are served already. Ends only if one cannot run.
-async fn load_workers(app: Arc<App>) -> StartError {
+/// Leaves new connections to another process, and accepts what has come before.
+async fn hand_over(
+    connections: &Connections,
+    accepting: &mut JoinSet<()>,
+    grace_period: Duration,
+    ends: &mut Ends,
+) {
+    connections.hand_over(HANDOVER_LINGER);
+    let accepted = async { while accepting.join_next().await.is_some() {} };
+    tokio::select! {
+        () = accepted => {}
+        () = tokio::time::sleep(grace_period) => {}
+        () = ends.next() => {}
+    }
+}
+
+/// Reads the certificate again when its files have changed, and when the process is told to.
+async fn keep_fresh(identity: Arc<Identity>, mut hangup: Signal) -> Infallible {
+    loop {
+        let is_told = tokio::select! {
+            _ = hangup.recv() => true,
+            () = tokio::time::sleep(LOOK_EVERY) => false,
+        };
+        let identity = Arc::clone(&identity);
+        let found = tokio::task::spawn_blocking(move || match is_told {
+            true => identity.reload(),
+            false => identity.look(),
+        });
+        match found.await {
+            Ok(Reloaded::Same) | Err(_) => {}
+            Ok(Reloaded::New(remarks)) => {
+                log::line("tls_reloaded", &[]);
+                for remark in remarks {
+                    log::line("tls_certificate", &[("reason", &remark)]);
+                }
+            }
+            Ok(Reloaded::Kept(error)) => log::line("tls_kept", &[("reason", &error)]),
+        }
+    }
+}
+
+/// Loads the workers while assets are served already, and then tells whoever waits for the start.
+/// Ends only if one cannot run.
+async fn load_workers(app: Arc<App>, notifier: Arc<Notifier>) -> StartError {
     let watch = app.watch;
     let loaded = tokio::task::spawn_blocking(move || app.load_workers()).await;
     if let Ok(Err(error)) = loaded {
         return error;
     }
     watch.set_loaded();
+    notifier.ready();
     std::future::pending().await
 }
 
 /// Lets open requests end, until the grace period is over or a second signal comes.
-async fn drain(connections: Connections, grace_period: Duration, mut signals: Signals) {
+async fn drain(connections: Connections, grace_period: Duration, mut ends: Ends) {
     let open = connections.count();
     let reason = tokio::select! {
         () = connections.end() => return,
         () = tokio::time::sleep(grace_period) => "the grace period is over",
-        () = signals.next() => "a second signal",
+        () = ends.next() => "a second signal",
     };
     // What `connections` itself held of the count is gone with it.
     log::line("cut_off", &[("connections", &open()), ("reason", &reason)]);
-}
-
-fn resolve(host: &str, port: u16) -> Result<SocketAddr, ServeError> {
-    let unknown = |reason| ServeError::Host {
-        host: host.to_owned(),
-        reason,
-    };
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let mut addresses = (bare, port).to_socket_addrs().map_err(unknown)?;
-    let no_address = || unknown(io::ErrorKind::AddrNotAvailable.into());
-    addresses.next().ok_or_else(no_address)
-}
-
-/// An address can turn out to be taken when it is bound, or when it is listened on.
-fn not_listening(host: &str, address: SocketAddr, reason: io::Error) -> ServeError {
-    match reason.kind() {
-        io::ErrorKind::AddrInUse => ServeError::PortTaken {
-            host: host.to_owned(),
-            port: address.port(),
-        },
-        _ => ServeError::Listen { address, reason },
-    }
-}
-
-fn bind(address: SocketAddr) -> io::Result<OwnedFd> {
-    let family = match address {
-        SocketAddr::V4(_) => AddressFamily::INET,
-        SocketAddr::V6(_) => AddressFamily::INET6,
-    };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(family, SocketType::STREAM, flags, None)?;
-    // A server that is started again must not wait for the old one's connections to be forgotten.
-    set_socket_reuseaddr(&socket, true)?;
-    rustix::net::bind(&socket, &address)?;
-    Ok(socket)
 }
 
 /// As many open files as the system lets a process have: each connection is one.

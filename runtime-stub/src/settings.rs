@@ -1,6 +1,7 @@
 //! The settings of a running server: flags, then the environment, then defaults.
 
 mod cors;
+mod net;
 mod ops;
 mod privileges;
 mod proxies;
@@ -20,6 +21,7 @@ use self::privileges::{PrivilegeArgs, places_of};
 use crate::app::{AppOptions, parse_prefix};
 use crate::privileges::Privileges;
 use cors::CorsArgs;
+pub use net::NetOptions;
 pub use ops::{AdminAddress, AdminOptions, OpsOptions};
 pub use proxies::TrustedProxies;
 
@@ -41,6 +43,8 @@ pub struct ServeArgs {
     /// What every path begins with, such as /shop
     #[arg(long, env = "WWS_PREFIX", value_parser = parse_prefix, value_name = "PATH")]
     prefix: Option<String>,
+    #[command(flatten)]
+    net: net::NetArgs,
     #[command(flatten)]
     cors: CorsArgs,
     /// How long a request of a worker may take, such as 30s
@@ -146,6 +150,8 @@ pub struct Settings {
     pub host: String,
     /// 0: any free one.
     pub port: u16,
+    /// Where else connections come from, and how they are secured.
+    pub net: NetOptions,
     /// For the app.
     pub app: AppOptions,
     /// For connections.
@@ -243,6 +249,26 @@ pub enum SettingsError {
         /// What it holds.
         value: String,
     },
+    /// One of `--tls-cert` and `--tls-key`.
+    #[error("{given} is given, and {missing} is missing: TLS needs a certificate and its key")]
+    HalfOfTls {
+        /// The one that is there.
+        given: &'static str,
+        /// The one that is not.
+        missing: &'static str,
+    },
+    /// `--http-redirect` where nobody speaks https.
+    #[error(
+        "--http-redirect (WWS_HTTP_REDIRECT) sends clients on to https: give --tls-cert and \
+         --tls-key, or --https-port if another server speaks it"
+    )]
+    RedirectToNowhere,
+    /// `--proxy-protocol` without anybody who is believed.
+    #[error(
+        "--proxy-protocol (WWS_PROXY_PROTOCOL) is read from trusted proxies only: say with \
+         --trusted-proxy (WWS_TRUSTED_PROXY) who they are"
+    )]
+    ProxyProtocolFromNobody,
     /// `--enable-panel` alone.
     #[error(
         "--enable-panel (WWS_ENABLE_PANEL) shows its page at the address of --admin (WWS_ADMIN), \
@@ -281,17 +307,23 @@ impl ServeArgs {
         let host = self
             .host
             .or_else(|| named(["WWS_HOST", "HOST"]).map(|(_, host)| host));
+        let at_host = host.is_some() || self.port.is_some() || from_environment.is_some();
         // A platform that gives a port in the environment sends traffic from outside.
         let host_default = if from_environment.is_some() {
             "0.0.0.0"
         } else {
             "127.0.0.1"
         };
-        let places = places_of(&location, self.outbound_ca.as_ref());
+        let proxies = self.proxies.settle();
+        let net = self.net.settle(at_host, &proxies)?;
+        let mut places = places_of(&location, self.outbound_ca.as_ref());
+        places.extend(net.places());
         let ops = self.ops.settle(&environment)?;
+        places.extend(ops.admin.as_ref().and_then(AdminOptions::place));
         Ok(Settings {
             host: host.unwrap_or_else(|| host_default.to_owned()),
             port: self.port.or(from_environment).unwrap_or(PORT_DEFAULT),
+            net,
             app: AppOptions {
                 prefix: self.prefix,
                 cors: self.cors.settle()?,
@@ -320,7 +352,7 @@ impl ServeArgs {
                 },
                 body_timeout: self.body_timeout.0,
                 watch: WatchOptions {
-                    proxies: self.proxies.settle(),
+                    proxies,
                     logs_requests: ops.log.format != LogFormat::Off,
                     measures: ops.admin.is_some(),
                 },

@@ -4,25 +4,32 @@
 //! and does not cover the bytes before it knows the version; so the limits are kept here, where
 //! every byte passes, and so is the look at the first bytes that tells the version.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use rustix::net::SendFlags;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, Interest, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use crate::memory_files::MemoryFile;
 use crate::settings::ConnectionLimits;
+use crate::stream::Stream;
 use crate::watch::LimitName;
 
 /// How every HTTP/2 connection begins (RFC 9113, 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How much is read of a client that is not asked for anything, in bytes.
+const AHEAD_BYTES_MAX: usize = 4096;
+
+/// How long the end of a connection may take to be said.
+const GOODBYE_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// While one of these lives the client waits for us, not we for the client.
 pub(crate) struct OpenRequest(Arc<AtomicU32>);
@@ -143,11 +150,11 @@ impl<S> Timed<S> {
         self.head_began = None;
     }
 
-    fn written(
+    fn written<T>(
         &mut self,
-        result: Poll<io::Result<usize>>,
+        result: Poll<io::Result<T>>,
         context: &mut Context<'_>,
-    ) -> Poll<io::Result<usize>> {
+    ) -> Poll<io::Result<T>> {
         if result.is_ready() {
             self.after_write();
             return result;
@@ -193,26 +200,52 @@ impl<S: AsyncRead + Unpin> Timed<S> {
     }
 }
 
-impl Timed<TcpStream> {
-    /// Ready when the client is gone. Of one that has sent its next request already nothing more is
-    /// to be seen: what waits in the socket hides its end.
-    pub(crate) async fn gone(&self) -> io::Error {
-        match self.io.peek(&mut [0]).await {
-            Ok(0) => io::ErrorKind::ConnectionAborted.into(),
-            Ok(_) => std::future::pending().await,
-            Err(error) => error,
+impl<S: AsyncRead + Unpin> Timed<S> {
+    /// Ready when the client is gone. What it sends meanwhile is kept for later, up to a length
+    /// beyond which its end is not seen.
+    pub(crate) async fn gone(&mut self) -> io::Error {
+        poll_fn(|context| self.poll_gone(context)).await
+    }
+
+    fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        let mut piece = [0; 1024];
+        while self.given_back.len() < AHEAD_BYTES_MAX {
+            let mut buffer = ReadBuf::new(&mut piece);
+            match ready!(Pin::new(&mut self.io).poll_read(context, &mut buffer)) {
+                Err(error) => return Poll::Ready(error),
+                Ok(()) if buffer.filled().is_empty() => {
+                    return Poll::Ready(io::ErrorKind::ConnectionAborted.into());
+                }
+                Ok(()) => self.given_back = [&self.given_back, buffer.filled()].concat().into(),
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl Timed<Stream> {
+    /// Whether [`send_file`](Self::send_file) can be used.
+    pub(crate) fn sends_files(&self) -> bool {
+        self.io.plain().is_some()
+    }
+
+    /// Ends a connection so that a client can tell it from one that was cut off.
+    pub(crate) async fn close(&mut self) {
+        if !self.sends_files() {
+            // Who does not read it will not miss it.
+            let _ = tokio::time::timeout(GOODBYE_TIME_MAX, self.io.shutdown()).await;
         }
     }
 
     /// Sends a head and then a whole file, whose pages the kernel does not copy.
     pub(crate) async fn send_file(&mut self, head: &[u8], file: &MemoryFile) -> io::Result<()> {
         // More is to come: a packet of its own for the head would be wasted.
-        let send_head = |socket: &TcpStream, sent: usize| {
+        let send_head = |socket: BorrowedFd<'_>, sent: usize| {
             Ok(rustix::net::send(socket, &head[sent..], SendFlags::MORE)?)
         };
         self.send_all(head.len(), send_head).await?;
         let length = usize::try_from(file.length()).map_err(io::Error::other)?;
-        let send_body = |socket: &TcpStream, sent: usize| {
+        let send_body = |socket: BorrowedFd<'_>, sent: usize| {
             let mut offset = sent as u64;
             Ok(rustix::fs::sendfile(
                 socket,
@@ -229,14 +262,15 @@ impl Timed<TcpStream> {
     async fn send_all(
         &mut self,
         length: usize,
-        send: impl Fn(&TcpStream, usize) -> io::Result<usize>,
+        send: impl Fn(BorrowedFd<'_>, usize) -> io::Result<usize>,
     ) -> io::Result<()> {
         let mut sent = 0;
         while sent < length {
+            let socket = self.io.plain().ok_or(io::ErrorKind::Unsupported)?;
             // A call that sent only a part has filled the socket; to say so at once saves one
             // that would send nothing.
-            let result = self.io.try_io(Interest::WRITABLE, || {
-                let count = send(&self.io, sent)?;
+            let result = socket.try_write(|socket| {
+                let count = send(socket, sent)?;
                 sent += count;
                 match count {
                     0 => Err(io::ErrorKind::WriteZero.into()),
@@ -248,7 +282,8 @@ impl Timed<TcpStream> {
             match result {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let patience = self.limits.body_timeout;
-                    let waited = tokio::time::timeout(patience, self.io.writable()).await;
+                    let socket = self.io.plain().ok_or(io::ErrorKind::Unsupported)?;
+                    let waited = tokio::time::timeout(patience, socket.writable()).await;
                     waited.inspect_err(|_| LimitName::BodyTimeout.hit())??;
                 }
                 result => result?,
@@ -268,6 +303,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
         // pieces makes hyper take a larger buffer, for as long as the connection lives.
         let replayed = self.replay(buffer);
         let before = buffer.filled().len();
+        if replayed {
+            self.after_read();
+        }
         if replayed && buffer.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
@@ -308,7 +346,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(context)
+        match Pin::new(&mut self.io).poll_flush(context) {
+            // What was written may still be here, encrypted.
+            Poll::Pending => self.written(Poll::Pending, context),
+            result => result,
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -53,9 +53,14 @@ impl Answer {
     }
 }
 
+/// What bytes are exchanged over.
+trait Wire: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Wire for T {}
+
 /// A connection that is kept from one request to the next.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Wire>,
     /// Read, but not yet part of an answer.
     rest: Vec<u8>,
 }
@@ -72,10 +77,15 @@ impl Connection {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
-        Ok(Self {
-            stream,
+        Ok(Self::over(stream))
+    }
+
+    /// One that is there already: of another kind, or encrypted.
+    pub(crate) fn over(stream: impl Read + Write + Send + 'static) -> Self {
+        Self {
+            stream: Box::new(stream),
             rest: Vec::new(),
-        })
+        }
     }
 
     /// Sends a request and reads its answer. `host` is added unless it is among the fields, and
@@ -109,7 +119,8 @@ impl Connection {
 
     /// Sends bytes as they are.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes)
+        self.stream.write_all(bytes)?;
+        self.stream.flush()
     }
 
     /// Reads an answer to a request with that method.

@@ -35,7 +35,7 @@ pub(crate) use nginx::Nginx;
 pub(crate) use origin::{Asked, Origin, begin, chunk, read_request, respond, wait_until_closed};
 pub(crate) use process::{assert_becomes_free, occupy, peak_memory, reset_peak_memory};
 pub(crate) use redis::RedisServer;
-pub(crate) use tls::{Authority, secure};
+pub(crate) use tls::{Authority, Issued, TlsClient, secure};
 
 /// Nothing that a test waits for takes this long unless it never comes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -242,8 +242,15 @@ impl BundledApp {
 
     /// A command that runs it on a free port.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.plain_command(&["--port", "0"]);
+        command.args(arguments);
+        command
+    }
+
+    /// A command that runs it with these arguments and no others.
+    pub(crate) fn plain_command(&self, arguments: &[&str]) -> Command {
         let mut command = without_settings(Command::new(self.path()));
-        command.args(["--port", "0"]).args(arguments);
+        command.args(arguments);
         command
     }
 
@@ -354,9 +361,14 @@ impl RunningApp {
     }
 
     /// Runs a command until it says where it listens, or ends.
-    pub(crate) fn try_start(mut command: Command) -> Result<Self, Ended> {
+    pub(crate) fn try_start(command: Command) -> Result<Self, Ended> {
+        Self::try_start_with(command, Stdio::null())
+    }
+
+    /// As [`try_start`](Self::try_start), with something as standard input.
+    pub(crate) fn try_start_with(mut command: Command, stdin: Stdio) -> Result<Self, Ended> {
         command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = loop {
@@ -368,12 +380,13 @@ impl RunningApp {
         };
         let stdout = Lines::of(child.stdout.take().unwrap());
         let stderr = Lines::of(child.stderr.take().unwrap());
+        // A Unix socket has none.
         let listening = |line: &str| {
-            line.strip_prefix("Listening on ")?
-                .rsplit(':')
-                .next()?
-                .parse()
-                .ok()
+            let place = line.strip_prefix("Listening on ")?;
+            match place.strip_prefix("unix:") {
+                Some(_) => Some(0),
+                None => place.rsplit(':').next()?.parse().ok(),
+            }
         };
         let port = stdout.wait(listening);
         let mut app = Self {
@@ -448,6 +461,15 @@ impl RunningApp {
     /// All that came on standard output so far.
     pub(crate) fn output(&self) -> String {
         self.stdout.all()
+    }
+
+    /// Waits for a line on standard output that begins with `beginning`, and gives the rest.
+    #[track_caller]
+    pub(crate) fn output_line(&self, beginning: &str) -> String {
+        let rest = self
+            .stdout
+            .wait(|line| line.strip_prefix(beginning).map(str::to_owned));
+        rest.unwrap_or_else(|| panic!("no line with {beginning:?}:\n{}", self.output()))
     }
 
     /// Waits for a line on standard error that holds `part`, and gives it.

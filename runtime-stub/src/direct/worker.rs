@@ -7,11 +7,11 @@ use std::pin::pin;
 use bytes::{Buf, Bytes, BytesMut};
 use http::{Response, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use worker_host::WorkerBody;
 
 use super::{HEAD_BYTES_MAX, Length, write_head};
 use crate::request_id::RequestId;
+use crate::stream::Stream;
 use crate::timed_io::Timed;
 use crate::watch::Record;
 
@@ -19,7 +19,7 @@ use crate::watch::Record;
 /// the worker, whose call is dropped. `None` if it has gone. What it sends meanwhile is kept for
 /// later, up to the length of a head.
 pub(super) async fn answer(
-    io: &mut Timed<TcpStream>,
+    io: &mut Timed<Stream>,
     call: impl Future<Output = Response<WorkerBody>>,
     received: &mut BytesMut,
 ) -> io::Result<Option<Response<WorkerBody>>> {
@@ -37,7 +37,7 @@ pub(super) async fn answer(
 }
 
 /// Reads what the client sends before it has been answered; never ready if that is enough.
-async fn read_ahead(io: &mut Timed<TcpStream>, received: &mut BytesMut) -> io::Result<usize> {
+async fn read_ahead(io: &mut Timed<Stream>, received: &mut BytesMut) -> io::Result<usize> {
     if received.len() >= HEAD_BYTES_MAX {
         return std::future::pending().await;
     }
@@ -53,7 +53,7 @@ struct Streamed<'s> {
 
 /// Sends an answer, a stream in chunks as they come.
 pub(super) async fn send(
-    io: &mut Timed<TcpStream>,
+    io: &mut Timed<Stream>,
     response: Response<WorkerBody>,
     id: &RequestId,
     record: Option<&mut Record>,
@@ -73,6 +73,7 @@ pub(super) async fn send(
             write_head(parts.status, &parts.headers, length, id, head);
             let bytes = body.len();
             io.write_all_buf(&mut Buf::chain(&head[..], body)).await?;
+            io.flush().await?;
             if let Some(record) = record {
                 record.sent(bytes);
             }
@@ -83,6 +84,7 @@ pub(super) async fn send(
             write_head(parts.status, &parts.headers, length, id, head);
             let _open = io.open_request();
             io.write_all(head).await?;
+            io.flush().await?;
             let mut streamed = Streamed { body, record };
             match length {
                 Length::Of(length) => send_counted(io, &mut streamed, length).await,
@@ -93,19 +95,21 @@ pub(super) async fn send(
 }
 
 /// A body that breaks off leaves its last chunk out (RFC 9112, 8), and ends the connection.
-async fn send_chunks(io: &mut Timed<TcpStream>, body: &mut Streamed<'_>) -> io::Result<()> {
+async fn send_chunks(io: &mut Timed<Stream>, body: &mut Streamed<'_>) -> io::Result<()> {
     while let Some(piece) = next_piece(io, body).await? {
         let size = format!("{:x}\r\n", piece.len());
         let end = Bytes::from_static(b"\r\n");
         let mut chunk = Buf::chain(size.as_bytes(), Buf::chain(piece, end));
         io.write_all_buf(&mut chunk).await?;
+        io.flush().await?;
     }
-    io.write_all(b"0\r\n\r\n").await
+    io.write_all(b"0\r\n\r\n").await?;
+    io.flush().await
 }
 
 /// A body of a length that the client has been told.
 async fn send_counted(
-    io: &mut Timed<TcpStream>,
+    io: &mut Timed<Stream>,
     body: &mut Streamed<'_>,
     length: u64,
 ) -> io::Result<()> {
@@ -115,6 +119,7 @@ async fn send_counted(
             .checked_sub(piece.len() as u64)
             .ok_or_else(|| io::Error::other("a body that is longer than its Content-Length"))?;
         io.write_all_buf(&mut piece).await?;
+        io.flush().await?;
     }
     match left {
         0 => Ok(()),
@@ -126,7 +131,7 @@ async fn send_counted(
 
 /// The next piece that is not empty, or an error as soon as the client is gone.
 async fn next_piece(
-    io: &mut Timed<TcpStream>,
+    io: &mut Timed<Stream>,
     streamed: &mut Streamed<'_>,
 ) -> io::Result<Option<Bytes>> {
     let Streamed { body, record } = streamed;

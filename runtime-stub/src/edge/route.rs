@@ -171,7 +171,7 @@ impl Edge {
 }
 
 /// Sends a client on. The location is an encoded path or URL, and a query that was part of a request.
-fn send_on(status: u16, location: String) -> Response<Body> {
+pub(super) fn send_on(status: u16, location: String) -> Response<Body> {
     let Ok(location) = HeaderValue::try_from(location) else {
         return refuse(Refusal::BadRequest);
     };

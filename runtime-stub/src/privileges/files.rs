@@ -30,6 +30,8 @@ pub enum Place {
     Store(PathBuf),
     /// A file that is removed in the end, such as a socket.
     Removed(PathBuf),
+    /// A socket that gets its name once the app is ready, and is removed in the end.
+    Socket(PathBuf),
 }
 
 /// A path and what may be done with it and below.
@@ -74,6 +76,10 @@ fn allowed(places: &[Place]) -> Vec<Allowed> {
             }
             Place::Store(path) => allowed.push(store(path)),
             Place::Removed(path) => allowed.push((folder_of(path), AccessFs::RemoveFile.into())),
+            Place::Socket(path) => {
+                let rename = AccessFs::RemoveFile | AccessFs::MakeSock;
+                allowed.push((folder_of(path), rename));
+            }
         }
     }
     allowed
@@ -107,6 +113,13 @@ fn folder_of(path: &Path) -> PathBuf {
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_socket_gets_its_name_in_its_folder_and_leaves_it() {
+        let found = rules(Place::Socket("/run/app/socket".into()));
+        let access = AccessFs::RemoveFile | AccessFs::MakeSock;
+        assert_eq!(found, [("/run/app".into(), access)]);
+    }
 
     /// What may be done with each path of a place, beside what every app may.
     fn rules(place: Place) -> Vec<Allowed> {

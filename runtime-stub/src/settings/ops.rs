@@ -9,6 +9,7 @@ use clap::builder::BoolishValueParser;
 
 use super::SettingsError;
 use crate::log::{Filter, LogFormat, LogSettings};
+use crate::privileges::Place;
 
 /// Flags about logs and metrics.
 #[derive(Args, Debug, Clone)]
@@ -47,6 +48,16 @@ pub struct AdminOptions {
     pub address: AdminAddress,
     /// Whether there is a page for people.
     pub panel: bool,
+}
+
+impl AdminOptions {
+    /// What it still has to reach of the disk once it serves.
+    pub(super) fn place(&self) -> Option<Place> {
+        match &self.address {
+            AdminAddress::Tcp(_) => None,
+            AdminAddress::Unix(path) => Some(Place::Socket(path.clone())),
+        }
+    }
 }
 
 /// Where the second listener is.

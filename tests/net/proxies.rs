@@ -1,0 +1,97 @@
+//! Load balancers that say with the PROXY protocol whose connection they pass on.
+
+use std::io::Write;
+use std::net::TcpStream;
+
+use rustls::StreamOwned;
+use rustls::version::TLS13;
+
+use super::{Secured, connect_unix, exchange, site};
+use crate::support::{Connection, PATIENCE, RunningApp, TlsClient};
+
+const TEXT: &[u8] = b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n";
+
+const BINARY: &[u8] =
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x01\xc0\0\x02\x02\x12\x67\x01\xbb";
+
+/// The balancer asks for itself.
+const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+
+const REQUEST: &[u8] = b"GET /who HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+    x-forwarded-for: 203.0.113.9\r\n\r\n";
+
+fn connect(running: &RunningApp) -> TcpStream {
+    let stream = TcpStream::connect(("127.0.0.1", running.port())).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// The answer to bytes on a new connection.
+fn answer(running: &RunningApp, bytes: &[&[u8]]) -> String {
+    exchange(connect(running), &bytes.concat())
+}
+
+#[test]
+fn a_trusted_proxy_says_whose_connection_it_is() {
+    let app = site().bundle();
+    let running = app.start(&["--proxy-protocol", "--trusted-proxy=127.0.0.1"]);
+    for header in [TEXT, BINARY] {
+        // The client is no proxy: what it says of itself is not believed.
+        let text = answer(&running, &[header, REQUEST]);
+        assert!(text.ends_with("192.0.2.1 http:"), "{text}");
+    }
+    // Then it is the proxy that asks, and that is believed what it says of its client.
+    for header in [LOCAL, b"PROXY UNKNOWN\r\n"] {
+        let text = answer(&running, &[header, REQUEST]);
+        assert!(text.ends_with("203.0.113.9 http:"), "{text}");
+    }
+    for bytes in [
+        &[REQUEST][..],
+        &[b"PROXY TCP4 nonsense\r\n", REQUEST],
+        &[b"PROXY "],
+    ] {
+        let stream = connect(&running);
+        // Nothing more comes, where there was only the beginning of a header.
+        (&stream).write_all(&bytes.concat()).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(exchange(stream, b""), "");
+    }
+}
+
+#[test]
+fn nobody_else_says_so() {
+    let app = site().bundle();
+    for flags in [
+        &[][..],
+        &["--proxy-protocol", "--trusted-proxy=192.0.2.0/24"],
+    ] {
+        let running = app.start(flags);
+        let text = answer(&running, &[TEXT, REQUEST]);
+        assert!(text.starts_with("HTTP/1.1 400 "), "{text}");
+        let text = answer(&running, &[REQUEST]);
+        assert!(text.ends_with("127.0.0.1 http:"), "{text}");
+    }
+}
+
+#[test]
+fn a_header_comes_before_tls_and_on_unix_sockets() {
+    let secured = Secured::new();
+    let flags = ["--proxy-protocol", "--trusted-proxy=127.0.0.1,unix"];
+    let app = site().bundle();
+    let running = secured.start(&app, &flags);
+    let client = TlsClient::new(&secured.authority, &[&TLS13], &["http/1.1"]);
+    let mut socket = connect(&running);
+    socket.write_all(TEXT).unwrap();
+    let connection = client.handshake(&mut socket).unwrap();
+    let mut connection = Connection::over(StreamOwned::new(connection, socket));
+    let text = connection.request("GET", "/who", &[], b"").text();
+    assert_eq!(text, "192.0.2.1 https:");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.sock");
+    let listen = format!("--listen=unix:{}", path.display());
+    let _running = RunningApp::start(app.plain_command(&[&flags[..], &[&listen]].concat()));
+    let mut connection = connect_unix(&path).unwrap();
+    connection.send(BINARY).unwrap();
+    let text = connection.request("GET", "/who", &[], b"").text();
+    assert_eq!(text, "192.0.2.1 http:");
+}
