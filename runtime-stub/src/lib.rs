@@ -8,6 +8,7 @@
 //! Not here: how bundles are made; a compiler; any file (the kernel has mapped the bundle).
 
 mod admin;
+mod admission;
 pub mod app;
 mod asset;
 mod body;
@@ -19,6 +20,7 @@ mod direct;
 mod edge;
 mod find;
 mod framed_io;
+mod frames_io;
 mod host;
 mod limited_body;
 pub mod log;

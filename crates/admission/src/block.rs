@@ -18,7 +18,11 @@ impl From<IpAddr> for ClientBlock {
             IpAddr::V6(address) => {
                 let [a, b, c, d, ..] = address.segments();
                 let segments = [a, b, c, d].map(u64::from);
-                Self(segments.iter().fold(0, |block, segment| block << 16 | segment))
+                Self(
+                    segments
+                        .iter()
+                        .fold(0, |block, segment| block << 16 | segment),
+                )
             }
         }
     }

@@ -133,7 +133,11 @@ mod tests {
         #[track_caller]
         fn check(frame: &[u8], is_counted: bool) {
             let sent = with_preface(&vec![frame.to_vec(); 11]);
-            assert_eq!(watch(10).push(&sent, Duration::ZERO), !is_counted, "{frame:?}");
+            assert_eq!(
+                watch(10).push(&sent, Duration::ZERO),
+                !is_counted,
+                "{frame:?}"
+            );
             assert!(watch(11).push(&sent, Duration::ZERO), "{frame:?}");
         }
         check(&frame(RST_STREAM, 0, 4), true);

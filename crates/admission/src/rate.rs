@@ -75,7 +75,10 @@ fn slot_of(row: &mut Row, client: ClientBlock) -> &mut Slot {
 }
 
 fn least_owing(row: &Row) -> usize {
-    let owed = row.iter().enumerate().map(|(at, slot)| (slot.bucket.full_at(), at));
+    let owed = row
+        .iter()
+        .enumerate()
+        .map(|(at, slot)| (slot.bucket.full_at(), at));
     owed.min().map_or(0, |(_, at)| at)
 }
 
@@ -108,7 +111,10 @@ mod tests {
     fn many_clients_take_no_memory_and_help_nobody() {
         let limiter = RateLimiter::new(Rate::new(1, SECOND, 2));
         let slots = |limiter: &RateLimiter| limiter.rows.len() * ROW;
-        assert_eq!((slots(&limiter), size_of::<Mutex<Row>>() <= 208), (65_536, true));
+        assert_eq!(
+            (slots(&limiter), size_of::<Mutex<Row>>() <= 208),
+            (65_536, true)
+        );
         let greedy = address(u32::MAX);
         while limiter.take(greedy, SECOND).is_ok() {}
         for client in 0..200_000 {
