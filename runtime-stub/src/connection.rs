@@ -22,7 +22,7 @@ use crate::frames_io::FramesIo;
 use crate::log;
 use crate::peer::Peer;
 use crate::settings::ConnectionLimits;
-use crate::timed_io::{OpenRequest, Timed};
+use crate::timed_io::{Crowd, OpenRequest, Timed};
 use crate::watch::LimitName;
 
 /// hyper takes no smaller buffer for a head.
@@ -90,6 +90,7 @@ pub(crate) async fn accept(
     connections: Arc<Connections>,
 ) -> Infallible {
     let places = Arc::new(Semaphore::new(limits.connections_max));
+    let crowd = Crowd::new(&places, limits.connections_max);
     let server = Arc::new(Server::new(&edge.app().admission));
     loop {
         if places.available_permits() == 0 {
@@ -110,6 +111,7 @@ pub(crate) async fn accept(
                     continue;
                 };
                 let places = Held {
+                    crowd: crowd.clone(),
                     _of_all: place,
                     _of_client: of_client,
                 };
@@ -178,6 +180,7 @@ impl Server {
 
 /// The places that a connection takes, until it ends.
 struct Held {
+    crowd: Crowd,
     _of_all: OwnedSemaphorePermit,
     _of_client: ClientPlace,
 }
@@ -198,7 +201,7 @@ async fn serve(
     server: Arc<Server>,
     limits: ConnectionLimits,
     ticket: Ticket,
-    _places: Held,
+    places: Held,
 ) {
     let Ticket {
         watcher,
@@ -207,7 +210,8 @@ async fn serve(
     } = ticket;
     let _counted = edge.watch().connection();
     let open_requests = Arc::new(AtomicU32::new(0));
-    let mut io = Timed::new(stream, limits, Arc::clone(&open_requests));
+    let io = Timed::new(stream, limits, Arc::clone(&open_requests));
+    let mut io = io.in_crowd(places.crowd.clone());
     let sniffed = tokio::select! {
         sniffed = io.sniff() => sniffed,
         // At the end nobody waits for a client that has not said anything.

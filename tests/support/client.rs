@@ -67,12 +67,17 @@ impl Connection {
     /// Connects to a port of this machine, if something listens there.
     pub(crate) fn open(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
-        Ok(Self {
+        Ok(Self::over(stream))
+    }
+
+    /// Over a socket that is connected.
+    pub(crate) fn over(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self {
             stream,
             rest: Vec::new(),
-        })
+        }
     }
 
     /// Sends a request and reads its answer. `host` is added unless it is among the fields, and
