@@ -12,12 +12,13 @@ use limits::LimitOverrides;
 use site_rules::{CorsError, Origins};
 use worker_host::Worker;
 
+use crate::admission::Admission;
 use crate::decoded::Decoded;
 use crate::find::{self, Asked, Destination};
 use crate::log;
 use crate::memory_files::MemoryFiles;
 use crate::rules::Rules;
-use crate::settings::{OutboundOptions, StoreOptions};
+use crate::settings::{AdmissionOptions, OutboundOptions, StoreOptions};
 use crate::surroundings::{Surroundings, SurroundingsError};
 use crate::watch::{Watch, WatchOptions};
 use crate::workers::{LoadFailure, Workers};
@@ -39,6 +40,7 @@ pub struct App {
     prefix: String,
     pub(crate) body_timeout: Duration,
     pub(crate) surroundings: Surroundings,
+    pub(crate) admission: Admission,
     pub(crate) watch: &'static Watch,
     this: Weak<Self>,
 }
@@ -58,6 +60,8 @@ pub struct AppOptions {
     pub outbound: OutboundOptions,
     /// How long a request body may stand still.
     pub body_timeout: Duration,
+    /// What one client may have of it.
+    pub admission: AdmissionOptions,
     /// What of requests is told.
     pub watch: WatchOptions,
 }
@@ -146,6 +150,7 @@ impl App {
             prefix,
             body_timeout: options.body_timeout,
             surroundings,
+            admission: Admission::new(options.admission),
             watch,
             this: this.clone(),
             mapped,

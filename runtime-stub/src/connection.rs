@@ -1,6 +1,7 @@
 //! Connections: accepting them, serving HTTP/1.1 and HTTP/2 on each, and ending them.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU32;
@@ -17,20 +18,34 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use listen::{Listener, Socket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use crate::admission::{Admission, ClientPlace};
 use crate::direct;
 use crate::door::Door;
 use crate::edge::Edge;
 use crate::framed_io::Framed;
+use crate::frames_io::FramesIo;
 use crate::log;
+use crate::peer::Peer;
 use crate::settings::ConnectionLimits;
-use crate::timed_io::{OpenRequest, Timed};
+use crate::timed_io::{Crowd, OpenRequest, Timed};
 use crate::watch::LimitName;
 
-/// The head of a request, URI and fields together. Above it: 431, or 414 if that is in the URI.
-const HEAD_BYTES_MAX: u16 = 16 << 10;
+/// hyper takes no smaller buffer for a head.
+const HEAD_BUFFER_MIN: usize = 8 << 10;
 
-/// For HTTP/2.
-const STREAMS_MAX: u32 = 128;
+/// What hyper has room for on its stack.
+const FIELDS_ON_STACK: usize = 100;
+
+/// How many streams of HTTP/2 are remembered that were reset before anything was done for them, and
+/// how many that a client has made us reset by what it sent. No client has a use for more.
+const RESET_STREAMS_MAX: usize = 20;
+const ERROR_STREAMS_MAX: usize = 100;
+
+/// Of what a client of HTTP/2 is sent and does not read, for each stream; and of what it sends and
+/// nobody reads yet, for each stream and for all.
+const SEND_BUFFER_BYTES: usize = 64 << 10;
+const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 
 /// How long nothing is accepted when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -40,6 +55,7 @@ pub(crate) struct Connections {
     limits: ConnectionLimits,
     server: Arc<Server>,
     places: Arc<Semaphore>,
+    crowd: Crowd,
     graceful: GracefulShutdown,
     ending: watch::Sender<Option<Duration>>,
     open: Arc<()>,
@@ -74,11 +90,13 @@ pub(crate) struct Entrance {
 }
 
 impl Connections {
-    pub(crate) fn new(limits: ConnectionLimits) -> Self {
+    pub(crate) fn new(limits: ConnectionLimits, admission: &Admission) -> Self {
+        let places = Arc::new(Semaphore::new(limits.connections_max));
         Self {
             limits,
-            server: Arc::new(Server::new()),
-            places: Arc::new(Semaphore::new(limits.connections_max)),
+            server: Arc::new(Server::new(admission)),
+            crowd: Crowd::new(&places, limits.connections_max),
+            places,
             graceful: GracefulShutdown::new(),
             ending: watch::Sender::new(None),
             open: Arc::default(),
@@ -155,6 +173,20 @@ pub(crate) async fn accept(
         };
         match accepted {
             Ok((socket, address)) => {
+                let peer = Peer {
+                    address,
+                    is_tls: false,
+                };
+                let edge = &entrance.edge;
+                let is_trusted = edge.watch().trusts(&peer);
+                let Ok(of_client) = edge.app().admission.connect(&peer, is_trusted) else {
+                    continue;
+                };
+                let places = Held {
+                    crowd: connections.crowd.clone(),
+                    _of_all: place,
+                    _of_client: of_client,
+                };
                 socket.set_nodelay();
                 tokio::spawn(serve(
                     (socket, address),
@@ -162,7 +194,7 @@ pub(crate) async fn accept(
                     Arc::clone(&connections.server),
                     connections.limits,
                     connections.ticket(),
-                    place,
+                    places,
                 ));
             }
             Err(error) if is_of_connection(&error) => {}
@@ -198,28 +230,45 @@ struct Server {
 }
 
 impl Server {
-    fn new() -> Self {
+    fn new(admission: &Admission) -> Self {
+        let head = &admission.head;
         let mut http1 = http1::Builder::new();
         http1
             .timer(TokioTimer::new())
             .header_read_timeout(None)
             .half_close(false)
-            .max_buf_size(HEAD_BYTES_MAX.into());
+            .max_buf_size(head.head_bytes.max(HEAD_BUFFER_MIN));
+        if head.fields > FIELDS_ON_STACK {
+            http1.max_headers(head.fields);
+        }
         let mut http2 = http2::Builder::new(TokioExecutor::new());
         http2
             .timer(TokioTimer::new())
-            .max_concurrent_streams(STREAMS_MAX)
-            .max_header_list_size(HEAD_BYTES_MAX.into());
+            .max_concurrent_streams(admission.streams_max)
+            .max_header_list_size(u32::try_from(head.head_bytes).unwrap_or(u32::MAX))
+            .max_pending_accept_reset_streams(RESET_STREAMS_MAX)
+            .max_local_error_reset_streams(ERROR_STREAMS_MAX)
+            .max_send_buf_size(SEND_BUFFER_BYTES)
+            .initial_stream_window_size(STREAM_WINDOW_BYTES)
+            .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
         Self { http1, http2 }
     }
 }
 
-/// What hyper holds to, held to before it: so the refusal is ours, and no part of it is read.
-fn head_limits() -> http1_framing::Limits {
-    http1_framing::Limits {
-        head_bytes: HEAD_BYTES_MAX.into(),
-        ..Default::default()
-    }
+/// The places that a connection takes, until it ends.
+struct Held {
+    crowd: Crowd,
+    _of_all: OwnedSemaphorePermit,
+    _of_client: ClientPlace,
+}
+
+/// Whether a client was sent away by h2 for more of something than anybody has a use for
+/// (RFC 9113, 7: ENHANCE_YOUR_CALM).
+fn is_flood(error: &hyper::Error) -> bool {
+    let error = error
+        .source()
+        .and_then(|source| source.downcast_ref::<h2::Error>());
+    error.and_then(h2::Error::reason) == Some(h2::Reason::ENHANCE_YOUR_CALM)
 }
 
 async fn serve(
@@ -228,7 +277,7 @@ async fn serve(
     server: Arc<Server>,
     limits: ConnectionLimits,
     ticket: Ticket,
-    _place: OwnedSemaphorePermit,
+    places: Held,
 ) {
     let Ticket {
         watcher,
@@ -245,7 +294,8 @@ async fn serve(
     let Ok((stream, peer)) = opened else { return };
     let agreed = stream.agreed_on_http2();
     let open_requests = Arc::new(AtomicU32::new(0));
-    let mut io = Timed::new(stream, limits, Arc::clone(&open_requests));
+    let io = Timed::new(stream, limits, Arc::clone(&open_requests));
+    let mut io = io.in_crowd(places.crowd.clone());
     let sniffed = tokio::select! {
         sniffed = io.sniff() => sniffed,
         // At the end nobody waits for a client that has not said anything.
@@ -264,6 +314,8 @@ async fn serve(
             Err(_) => return,
         }
     }
+    // What hyper holds to, held to before it: so the refusal is ours, and no part of it is read.
+    let head_limits = edge.app().admission.head;
     let service = service_fn(move |request: Request<Incoming>| {
         let open = OpenRequest::new(&open_requests);
         let (edge, peer) = (entrance.edge.clone(), peer.clone());
@@ -281,12 +333,13 @@ async fn serve(
     });
     // Whatever ends a connection early is the client's doing, and it is gone.
     if is_http2 {
-        let io = TokioIo::new(io);
-        let _ = watcher
-            .watch(server.http2.serve_connection(io, service))
-            .await;
+        let io = TokioIo::new(FramesIo::new(io));
+        let served = watcher.watch(server.http2.serve_connection(io, service));
+        if served.await.is_err_and(|error| is_flood(&error)) {
+            LimitName::Http2Frames.hit();
+        }
     } else {
-        let io = TokioIo::new(Framed::new(io, head_limits()));
+        let io = TokioIo::new(Framed::new(io, head_limits));
         let _ = watcher
             .watch(server.http1.serve_connection(io, service))
             .await;

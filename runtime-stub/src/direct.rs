@@ -71,6 +71,19 @@ pub(crate) async fn serve(
                     introduction,
                     mut record,
                 } = request.seen;
+                if let Some(response) = edge.refuse_get(&introduction.client) {
+                    drop(request.target);
+                    received.advance(length);
+                    if let Some(record) = &mut record {
+                        record.answered(response.status(), Answerer::Nothing);
+                    }
+                    let sent = send_whole(io, edge, response, &introduction.id, &mut head);
+                    let bytes = sent.await?;
+                    if let Some(record) = &mut record {
+                        record.sent(bytes);
+                    }
+                    continue;
+                }
                 match request.target {
                     Target::Asset {
                         asset,
@@ -84,7 +97,7 @@ pub(crate) async fn serve(
                         if let Some(record) = &mut record {
                             record.answered(response.status(), Answerer::Assets);
                         }
-                        let sent = send_asset(io, edge, response, &introduction.id, &mut head);
+                        let sent = send_whole(io, edge, response, &introduction.id, &mut head);
                         let bytes = sent.await?;
                         if let Some(record) = &mut record {
                             record.sent(bytes);
@@ -134,8 +147,8 @@ pub(crate) async fn serve(
     }
 }
 
-/// Sends an asset; gives the length of its body.
-async fn send_asset(
+/// Sends an asset, or a refusal; gives the length of its body.
+async fn send_whole(
     io: &mut Timed<Stream>,
     edge: &Edge,
     response: Response<Body>,
@@ -143,7 +156,7 @@ async fn send_asset(
     head: &mut Vec<u8>,
 ) -> io::Result<usize> {
     let Some(body) = response.body().whole() else {
-        return Err(io::Error::other("an asset whose answer is not whole"));
+        return Err(io::Error::other("an answer that is not whole"));
     };
     write_head(
         response.status(),
@@ -236,8 +249,11 @@ fn plain<'r>(
     if request.method != Some("GET") || request.version != Some(1) {
         return None;
     }
-    let fields = plain_fields(request.headers)?;
     let uri = request.path?;
+    if !is_small(request, uri, length, &edge.app().admission.head) {
+        return None;
+    }
+    let fields = plain_fields(request.headers)?;
     let (path, query) = match uri.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (uri, None),
@@ -311,6 +327,18 @@ fn plain<'r>(
         length,
         seen,
     })
+}
+
+/// Whether a head is within the limits; where not, it is hyper's, and refused before that.
+fn is_small(
+    request: &httparse::Request<'_, '_>,
+    uri: &str,
+    length: usize,
+    limits: &http1_framing::Limits,
+) -> bool {
+    length <= limits.head_bytes
+        && request.headers.len() <= limits.fields
+        && uri.len() <= limits.target_bytes
 }
 
 fn host<'r>(fields: &[httparse::Header<'r>]) -> Option<&'r str> {

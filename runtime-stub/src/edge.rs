@@ -127,8 +127,11 @@ impl Edge {
         } = self.watch().begin(&head, peer);
         let id = introduction.id.header_value();
         let is_https = introduction.client.is_https;
+        let admission = &self.app.admission;
+        let admitted = admission.check_head(&request);
+        let admitted = admitted.and_then(|()| admission.ask(&introduction.client));
         self.introduce(introduction, &mut request);
-        let mut response = self.answer_unseen(request).await;
+        let mut response = self.answer_unseen(request, admitted).await;
         response.headers_mut().insert(X_REQUEST_ID, id);
         self.https.mark(is_https, response.headers_mut());
         recorded(record, response)
@@ -151,13 +154,20 @@ impl Edge {
         self.app.watch
     }
 
-    async fn answer_unseen<B>(&self, request: Request<B>) -> Response<Body>
+    async fn answer_unseen<B>(
+        &self,
+        request: Request<B>,
+        admitted: Result<(), Refusal>,
+    ) -> Response<Body>
     where
         B: HttpBody<Data = Bytes, Error: std::error::Error + Send + Sync> + Send + Sync + 'static,
     {
         let is_head = request.method() == Method::HEAD;
         let has_body = request.version() <= Version::HTTP_11 && !request.body().is_end_stream();
-        let mut response = self.route(request).await;
+        let mut response = match admitted {
+            Ok(()) => self.route(request).await,
+            Err(refusal) => refuse(refusal),
+        };
         if has_body && response.extensions_mut().remove::<BodyRead>().is_none() {
             // What is left of the body would be taken for the next request.
             let close = HeaderValue::from_static("close");
@@ -225,6 +235,11 @@ impl Edge {
                 .finish_worker(origin.as_ref(), response.headers_mut());
             response
         }
+    }
+
+    /// Refuses a GET of a client that sends too many; `None` if it does not.
+    pub(crate) fn refuse_get(&self, client: &Client) -> Option<Response<Body>> {
+        self.app.admission.ask(client).err().map(refuse)
     }
 
     /// Answers a GET for an asset.

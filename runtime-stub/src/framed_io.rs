@@ -22,6 +22,8 @@ use http1_framing::{Framing, Limits, Place, Refusal, Refused};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use crate::watch::LimitName;
+
 /// How long a client that is refused may go on sending.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -82,6 +84,9 @@ impl<S> Framed<S> {
     fn refuse(&mut self, refused: Refused) {
         self.held = BytesMut::new();
         self.refused = Some(refused.place);
+        if let Some(limit) = limit_of(refused.refusal) {
+            limit.hit();
+        }
         if refused.place == Place::Message {
             let substitute = Substitute::request(refused.refusal);
             self.ready = [&self.ready[..], &substitute].concat().into();
@@ -103,6 +108,16 @@ impl<S> Framed<S> {
     /// Whether the client may be sending what nobody is going to read.
     fn is_still_sending(&self) -> bool {
         self.refused.is_some() || self.framing.is_in_body()
+    }
+}
+
+/// The limit that a refusal is due to, if it is.
+fn limit_of(refusal: Refusal) -> Option<LimitName> {
+    match refusal {
+        Refusal::TargetTooLong => Some(LimitName::MaxUri),
+        Refusal::FieldsTooLarge => Some(LimitName::MaxHeaderSize),
+        Refusal::TooManyFields => Some(LimitName::MaxHeaderFields),
+        _ => None,
     }
 }
 

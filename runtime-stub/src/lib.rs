@@ -8,6 +8,7 @@
 //! Not here: how bundles are made; a compiler; any file (the kernel has mapped the bundle).
 
 mod admin;
+mod admission;
 pub mod app;
 mod asset;
 mod body;
@@ -21,6 +22,7 @@ mod door;
 mod edge;
 mod find;
 mod framed_io;
+mod frames_io;
 mod host;
 mod https;
 mod limited_body;

@@ -21,6 +21,11 @@ pub(crate) enum Refusal {
     UriTooLong,
     /// The head is longer than the limit, or has more fields.
     HeadTooLarge,
+    /// The client sends more requests than it may.
+    TooManyRequests {
+        /// Seconds until the next one may come.
+        retry_after: u32,
+    },
     /// A version of HTTP that nobody here speaks.
     Version,
     /// A rule says that it was here once.
@@ -62,6 +67,7 @@ impl Refusal {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Gone => StatusCode::GONE,
             Self::LegalReasons => StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS,
@@ -84,6 +90,9 @@ impl Refusal {
             Self::NotFound => "There is nothing at this address.",
             Self::UriTooLong => "The address is longer than what is read here.",
             Self::HeadTooLarge => "The fields of the request are more than what is read here.",
+            Self::TooManyRequests { .. } => {
+                "These are more requests than one client may send. Try again later."
+            }
             Self::Version => "HTTP is spoken here in the versions 1.0, 1.1 and 2.",
             Self::Gone => "There is nothing at this address any more.",
             Self::LegalReasons => "What is at this address may not be shown.",
@@ -117,6 +126,9 @@ impl Refusal {
             }
             Self::Busy => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::TooManyRequests { retry_after } => {
+                headers.insert(RETRY_AFTER, retry_after.into());
             }
             _ => {}
         }
@@ -155,6 +167,8 @@ mod tests {
         check(not_allowed, 405, Some(("allow", "GET, HEAD, OPTIONS")));
         check(Refusal::Method(MethodRefusal::NotImplemented), 501, None);
         check(Refusal::Busy, 503, Some(("retry-after", "1")));
+        let too_many = Refusal::TooManyRequests { retry_after: 7 };
+        check(too_many, 429, Some(("retry-after", "7")));
         let html = page(StatusCode::NOT_FOUND, "nothing");
         assert!(
             html.contains("<h1>404 Not Found</h1>") && !html.contains('{') || html.contains("{ ")

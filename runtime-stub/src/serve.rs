@@ -143,7 +143,7 @@ pub async fn serve(
     let watch = app.watch;
     let notifier = Arc::new(open.notifier);
     let loading = load_workers(Arc::clone(&app), Arc::clone(&notifier));
-    let connections = Arc::new(Connections::new(settings.connections));
+    let connections = Arc::new(Connections::new(settings.connections, &app.admission));
     let edge = Edge::new(app).with_hsts(settings.net.hsts);
     let mut accepting = JoinSet::new();
     for (listener, purpose) in open.listeners {

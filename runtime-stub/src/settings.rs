@@ -1,5 +1,6 @@
 //! The settings of a running server: flags, then the environment, then defaults.
 
+mod admission;
 mod cors;
 mod net;
 mod ops;
@@ -20,6 +21,7 @@ pub use self::privileges::Sandbox;
 use self::privileges::{PrivilegeArgs, places_of};
 use crate::app::{AppOptions, parse_prefix};
 use crate::privileges::Privileges;
+pub use admission::AdmissionOptions;
 use cors::CorsArgs;
 pub use net::NetOptions;
 pub use ops::{AdminAddress, AdminOptions, OpsOptions};
@@ -119,6 +121,8 @@ pub struct ServeArgs {
     /// How many connections may be open at once
     #[arg(long, env = "WWS_MAX_CONNECTIONS", value_parser = clap::value_parser!(u32).range(1..=1_000_000), default_value = "10000", value_name = "NUMBER", help_heading = "Limits of connections")]
     max_connections: u32,
+    #[command(flatten)]
+    admission: admission::AdmissionArgs,
     #[command(flatten)]
     privileges: PrivilegeArgs,
     #[command(flatten)]
@@ -351,6 +355,7 @@ impl ServeArgs {
                     ca_file: self.outbound_ca,
                 },
                 body_timeout: self.body_timeout.0,
+                admission: self.admission.settle(self.max_connections),
                 watch: WatchOptions {
                     proxies,
                     logs_requests: ops.log.format != LogFormat::Off,

@@ -11,10 +11,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rustix::net::SendFlags;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep};
 
 use crate::memory_files::MemoryFile;
@@ -29,7 +31,7 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const AHEAD_BYTES_MAX: usize = 4096;
 
 /// How long the end of a connection may take to be said.
-const GOODBYE_TIME_MAX: std::time::Duration = std::time::Duration::from_secs(1);
+const GOODBYE_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// While one of these lives the client waits for us, not we for the client.
 pub(crate) struct OpenRequest(Arc<AtomicU32>);
@@ -47,11 +49,39 @@ impl Drop for OpenRequest {
     }
 }
 
+/// How long a connection may be idle while there are few places left for others.
+const IDLE_IN_CROWD: Duration = Duration::from_secs(5);
+
+/// How often an idle connection looks whether that has become so.
+const IDLE_LOOK: Duration = Duration::from_secs(10);
+
+/// Whether there are few places left for connections: less than a quarter.
+#[derive(Clone, Debug)]
+pub(crate) struct Crowd {
+    places: Arc<Semaphore>,
+    few: usize,
+}
+
+impl Crowd {
+    /// With `places` of which `all` are free in the beginning.
+    pub(crate) fn new(places: &Arc<Semaphore>, all: usize) -> Self {
+        Self {
+            places: Arc::clone(places),
+            few: all.div_ceil(4),
+        }
+    }
+
+    fn is_here(&self) -> bool {
+        self.places.available_permits() < self.few
+    }
+}
+
 /// A socket that gives up on a client that is too slow.
 pub(crate) struct Timed<S> {
     io: S,
     limits: ConnectionLimits,
     open_requests: Arc<AtomicU32>,
+    crowd: Option<Crowd>,
     /// When the last bytes went either way.
     active: Instant,
     /// When the first byte of a head came that is not yet complete.
@@ -74,6 +104,7 @@ impl<S> Timed<S> {
             io,
             limits,
             open_requests,
+            crowd: None,
             active,
             head_began: Some(active),
             write_waits_since: None,
@@ -81,6 +112,12 @@ impl<S> Timed<S> {
             given_back: Bytes::new(),
             timer,
         }
+    }
+
+    /// Has it make room for others when there are many.
+    pub(crate) fn in_crowd(mut self, crowd: Crowd) -> Self {
+        self.crowd = Some(crowd);
+        self
     }
 
     /// From now on the client waits for us, as long as what this gives lives.
@@ -99,7 +136,14 @@ impl<S> Timed<S> {
         }
         match self.head_began {
             Some(began) => began + self.limits.header_timeout,
-            None => self.active + self.limits.idle_timeout,
+            None => self.active + self.idle_time(),
+        }
+    }
+
+    fn idle_time(&self) -> Duration {
+        match self.crowd.as_ref().is_some_and(Crowd::is_here) {
+            true => self.limits.idle_timeout.min(IDLE_IN_CROWD),
+            false => self.limits.idle_timeout,
         }
     }
 
@@ -115,12 +159,15 @@ impl<S> Timed<S> {
     /// Ready when the client is too slow. The timer is set anew only when it fires.
     fn poll_too_slow(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         while self.timer.as_mut().poll(context).is_ready() {
-            let deadline = self.deadline();
-            if deadline <= Instant::now() {
+            let (deadline, now) = (self.deadline(), Instant::now());
+            if deadline <= now {
                 self.limit().hit();
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
             }
-            self.timer.as_mut().reset(deadline);
+            let look = self.crowd.as_ref().map(|_| now + IDLE_LOOK);
+            self.timer
+                .as_mut()
+                .reset(look.map_or(deadline, |look| look.min(deadline)));
         }
         Poll::Pending
     }
@@ -361,7 +408,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
     use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 
     const LIMITS: ConnectionLimits = ConnectionLimits {
@@ -454,6 +500,25 @@ mod tests {
         io.read_exact(&mut [0; 3]).await.unwrap();
         io.write_all(b"200").await.unwrap();
         assert_eq!(gives_up_after(&mut io).await, 75);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_idle_makes_room_when_there_are_many() {
+        // When so many of 8 places are taken, an idle connection is closed after so many seconds;
+        // when they are taken later, it sees that the next time it looks.
+        for (taken, taken_at, want) in [(6, 0, 75), (7, 0, 10), (8, 0, 10), (8, 24, 30)] {
+            let (mut client, io, _) = connection();
+            let places = Arc::new(Semaphore::new(8));
+            let mut io = io.in_crowd(Crowd::new(&places, 8));
+            client.write_all(b"GET").await.unwrap();
+            io.read_exact(&mut [0; 3]).await.unwrap();
+            io.write_all(b"200").await.unwrap();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_secs(taken_at)).await;
+                places.forget_permits(taken);
+            });
+            assert_eq!(gives_up_after(&mut io).await, want, "{taken} at {taken_at}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

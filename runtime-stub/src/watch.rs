@@ -137,13 +137,17 @@ impl Watch {
 
     /// Whether [`begin`](Self::begin) looks at fields that an asset has no use for.
     pub(crate) fn wants_fields(&self, peer: &Peer) -> bool {
-        self.options.logs_requests || client::is_trusted(peer, &self.options.proxies)
+        self.options.logs_requests || self.trusts(peer)
+    }
+
+    /// Whether what the peer says of its clients is believed.
+    pub(crate) fn trusts(&self, peer: &Peer) -> bool {
+        client::is_trusted(peer, &self.options.proxies)
     }
 
     /// Sees a request begin.
     pub(crate) fn begin(&'static self, head: &Head<'_>, peer: &Peer) -> Seen {
-        let is_trusted = client::is_trusted(peer, &self.options.proxies);
-        let (client, given) = match is_trusted {
+        let (client, given) = match self.trusts(peer) {
             true => {
                 let client = Client::behind(peer, head.fields, &self.options.proxies);
                 (client, RequestId::given(head.fields))

@@ -140,6 +140,7 @@ async fn edge_over(bundle: Vec<u8>) -> Edge {
         store: Default::default(),
         outbound: Default::default(),
         body_timeout: Duration::from_secs(1),
+        admission: Default::default(),
         watch: Default::default(),
     };
     Edge::new(App::open(bundle.leak(), options).await.unwrap())
@@ -188,6 +189,7 @@ async fn a_flipped_bit_never_changes_what_is_served() {
         store: Default::default(),
         outbound: Default::default(),
         body_timeout: Duration::from_secs(1),
+        admission: Default::default(),
         watch: Default::default(),
     };
     for at in 0..good.len() {

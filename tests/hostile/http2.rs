@@ -28,10 +28,151 @@ fn read_frame(stream: &mut TcpStream) -> io::Result<Frame> {
     Ok((head[3], head[4], payload))
 }
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const SETTINGS: u8 = 4;
+pub(super) const DATA: u8 = 0;
+pub(super) const HEADERS: u8 = 1;
+pub(super) const PRIORITY: u8 = 2;
+pub(super) const RST_STREAM: u8 = 3;
+pub(super) const SETTINGS: u8 = 4;
+pub(super) const PING: u8 = 6;
+pub(super) const GOAWAY: u8 = 7;
+pub(super) const CONTINUATION: u8 = 9;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// A frame as bytes (RFC 9113, 4.1).
+pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let head = [length[1], length[2], length[3], kind, flags];
+    [&head[..], &stream.to_be_bytes(), payload].concat()
+}
+
+/// The fields of a GET of http://a, as HPACK: three of its static table, and literals that are not
+/// remembered.
+pub(super) fn get_fields(path: &str, fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut all = b"\x82\x86\x01\x01a\x04".to_vec();
+    write_literal(path, &mut all);
+    for (name, value) in fields {
+        all.push(0);
+        write_literal(name, &mut all);
+        write_literal(value, &mut all);
+    }
+    all
+}
+
+/// A string without Huffman's code (RFC 7541, 5.1 and 5.2).
+fn write_literal(text: &str, out: &mut Vec<u8>) {
+    match u8::try_from(text.len()) {
+        Ok(length) if length < 127 => out.push(length),
+        _ => {
+            out.push(127);
+            let mut rest = text.len() - 127;
+            while rest >= 128 {
+                out.push(u8::try_from(rest % 128).unwrap() | 128);
+                rest /= 128;
+            }
+            out.push(u8::try_from(rest).unwrap());
+        }
+    }
+    out.extend(text.as_bytes());
+}
+
+/// A frame that was read.
+pub(super) struct Received {
+    pub(super) kind: u8,
+    pub(super) stream: u32,
+    pub(super) payload: Vec<u8>,
+}
+
+/// A connection of which each frame is written and read as it is.
+pub(super) struct Frames {
+    pub(super) stream: TcpStream,
+    /// What the server began with.
+    pub(super) settings: Vec<u8>,
+}
+
+impl Frames {
+    pub(super) fn to(app: &RunningApp) -> Self {
+        let mut stream = connect(app);
+        stream.write_all(PREFACE).unwrap();
+        let (kind, _, settings) = read_frame(&mut stream).unwrap();
+        assert_eq!(kind, SETTINGS);
+        Self { stream, settings }
+    }
+
+    pub(super) fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        let bytes = frame(kind, flags, stream, payload);
+        self.stream.write_all(&bytes).unwrap();
+    }
+
+    /// END_STREAM and END_HEADERS.
+    pub(super) fn get(&mut self, stream: u32, path: &str, fields: &[(&str, &str)]) {
+        self.send(HEADERS, 5, stream, &get_fields(path, fields));
+    }
+
+    /// The first frame that is wanted; `None` if the connection ends before.
+    pub(super) fn next_of(&mut self, wanted: impl Fn(&Received) -> bool) -> Option<Received> {
+        loop {
+            let read = self.read().ok()?;
+            if wanted(&read) {
+                return Some(read);
+            }
+        }
+    }
+
+    fn read(&mut self) -> io::Result<Received> {
+        let mut head = [0; 9];
+        self.stream.read_exact(&mut head)?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; length as usize];
+        self.stream.read_exact(&mut payload)?;
+        Ok(Received {
+            kind: head[3],
+            stream: u32::from_be_bytes([head[5], head[6], head[7], head[8]]),
+            payload,
+        })
+    }
+
+    /// The status of an answer; empty if the connection ends before it.
+    pub(super) fn status(&mut self, stream: u32) -> String {
+        let head = self.next_of(|read| read.kind == HEADERS && read.stream == stream);
+        head.map_or_else(String::new, |head| status_of(&head.payload))
+    }
+}
+
+/// The status that a block of fields begins with: one of HPACK's static table, or digits in
+/// Huffman's code (RFC 7541, A and B).
+pub(super) fn status_of(block: &[u8]) -> String {
+    const STATIC: [&str; 7] = ["200", "204", "206", "304", "400", "404", "500"];
+    match block {
+        // A new size of the dynamic table.
+        [0x20..=0x3f, rest @ ..] => status_of(rest),
+        [index @ 0x88..=0x8e, ..] => STATIC[usize::from(index - 0x88)].to_owned(),
+        [0x48, length, rest @ ..] if length & 0x80 != 0 => {
+            digits_of(&rest[..usize::from(length & 0x7f)])
+        }
+        _ => panic!("no status: {block:?}"),
+    }
+}
+
+/// Three digits: 0 to 2 have five bits, 3 to 9 six.
+fn digits_of(code: &[u8]) -> String {
+    let bits: Vec<u8> = code
+        .iter()
+        .flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1))
+        .collect();
+    let number = |bits: &[u8]| bits.iter().fold(0, |number, bit| number << 1 | bit);
+    let mut rest = &bits[..];
+    let mut digit = || {
+        let (length, first) = if number(&rest[..5]) <= 2 {
+            (5, 0)
+        } else {
+            (6, 0x19 - 3)
+        };
+        let digit = number(&rest[..length]) - first;
+        rest = &rest[length..];
+        char::from(b'0' + digit)
+    };
+    [digit(), digit(), digit()].iter().collect()
+}
 
 fn http2(app: &RunningApp) -> TcpStream {
     let mut stream = connect(app);

@@ -1,7 +1,9 @@
 //! Clients that are broken, malicious or slow: each gets its answer, and nobody else notices.
 
+mod floods;
 mod framing;
 mod http2;
+mod limits;
 mod requests;
 mod slow;
 mod smuggling;

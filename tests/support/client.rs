@@ -75,7 +75,6 @@ impl Connection {
     /// Connects to a port of this machine, if something listens there.
     pub(crate) fn open(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
         Ok(Self::over(stream))
     }

@@ -18,12 +18,12 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 16 KiB, in 100 fields.
+    /// 16 KiB in 100 fields, half of it the target.
     fn default() -> Self {
         Self {
             head_bytes: 16 << 10,
             fields: 100,
-            target_bytes: 16 << 10,
+            target_bytes: 8 << 10,
         }
     }
 }
@@ -217,7 +217,7 @@ impl Framing {
         }
         let is_end = self.fields.push(bytes[0], &mut self.text)?;
         if self.fields.count() > self.limits.fields {
-            return Err(Refusal::FieldsTooLarge);
+            return Err(Refusal::TooManyFields);
         }
         if is_end {
             self.state = self.after_fields()?;

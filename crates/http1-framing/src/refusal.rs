@@ -39,9 +39,12 @@ pub enum Refusal {
     /// A control character in a value (RFC 9110, 5.5).
     #[error("a field has a control character in its value")]
     FieldValue,
-    /// Head or trailers are longer than the limit, or have more fields.
-    #[error("the fields are more or longer than the limit")]
+    /// Head or trailers are longer than the limit.
+    #[error("head or trailers are longer than the limit")]
     FieldsTooLarge,
+    /// Head or trailers have more fields than the limit.
+    #[error("head or trailers have more fields than the limit")]
+    TooManyFields,
     /// No `Host` in HTTP/1.1, or more than one (RFC 9112, 3.2).
     #[error("there is not exactly one Host")]
     Hosts,
@@ -83,7 +86,7 @@ impl Refusal {
     pub const fn status(self) -> u16 {
         match self {
             Self::TargetTooLong => 414,
-            Self::FieldsTooLarge => 431,
+            Self::FieldsTooLarge | Self::TooManyFields => 431,
             Self::Version => 505,
             _ => 400,
         }

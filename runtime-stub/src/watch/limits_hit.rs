@@ -19,13 +19,20 @@ pub(crate) enum LimitName {
     BodyTimeout,
     IdleTimeout,
     MaxConnections,
+    MaxConnectionsPerIp,
+    MaxHeaderSize,
+    MaxHeaderFields,
+    MaxUri,
+    /// Not a setting: frames that cost a client nothing.
+    Http2Frames,
+    RateLimit,
 }
 
 static HIT: [AtomicU64; LimitName::ALL.len()] = [const { AtomicU64::new(0) }; LimitName::ALL.len()];
 
 impl LimitName {
     /// All of them, in their order.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Time,
         Self::Memory,
         Self::RequestBody,
@@ -36,6 +43,12 @@ impl LimitName {
         Self::BodyTimeout,
         Self::IdleTimeout,
         Self::MaxConnections,
+        Self::MaxConnectionsPerIp,
+        Self::MaxHeaderSize,
+        Self::MaxHeaderFields,
+        Self::MaxUri,
+        Self::Http2Frames,
+        Self::RateLimit,
     ];
 
     /// As settings and metrics name it.
@@ -51,6 +64,12 @@ impl LimitName {
             Self::BodyTimeout => "body_timeout",
             Self::IdleTimeout => "idle_timeout",
             Self::MaxConnections => "max_connections",
+            Self::MaxConnectionsPerIp => "max_connections_per_ip",
+            Self::MaxHeaderSize => "max_header_size",
+            Self::MaxHeaderFields => "max_header_fields",
+            Self::MaxUri => "max_uri",
+            Self::Http2Frames => "http2_frames",
+            Self::RateLimit => "rate_limit",
         }
     }
 

@@ -423,7 +423,7 @@ fn heads_and_trailers_have_a_size() {
         )
     };
     check(many(2), Ok(37));
-    check(many(3), Err(Refusal::FieldsTooLarge));
+    check(many(3), Err(Refusal::TooManyFields));
     let target = |bytes: usize| format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "p".repeat(bytes));
     check(target(19), Ok(46));
     check(target(20), Err(Refusal::TargetTooLong));
@@ -434,7 +434,7 @@ fn heads_and_trailers_have_a_size() {
     check(trailer(55), Err(Refusal::FieldsTooLarge));
     check(
         format!("{chunked}0\r\n{}\r\n", "x:y\r\n".repeat(4)),
-        Err(Refusal::FieldsTooLarge),
+        Err(Refusal::TooManyFields),
     );
 }
 
