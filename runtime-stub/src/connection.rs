@@ -163,7 +163,7 @@ pub(crate) async fn accept(
             biased;
             _ = ending.begun(), if !has_stepped_back => {
                 has_stepped_back = true;
-                match step_back(&mut listener) {
+                match step_back(&mut listener).await {
                     true => continue,
                     false => return,
                 }
@@ -207,8 +207,8 @@ pub(crate) async fn accept(
 }
 
 /// Has what is new go to another process; whether something remains to be accepted.
-fn step_back(listener: &mut Listener) -> bool {
-    listener.hand_over().unwrap_or_else(|error| {
+async fn step_back(listener: &mut Listener) -> bool {
+    listener.hand_over().await.unwrap_or_else(|error| {
         log::line("handover_failed", &[("reason", &error)]);
         true
     })

@@ -42,7 +42,8 @@ impl Door {
             let is_tls = false;
             return Ok((Stream::Plain(socket), Peer { address, is_tls }));
         }
-        let opening = self.introduce(socket, address, is_proxied);
+        // Apart, or every connection would have room for a handshake as long as it lives.
+        let opening = Box::pin(self.introduce(socket, address, is_proxied));
         let opened = tokio::time::timeout(limits.header_timeout, opening).await;
         opened.inspect_err(|_| LimitName::HeaderTimeout.hit())?
     }

@@ -28,6 +28,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// handshake has begun, and next requests of clients that do not know yet.
 const HANDOVER_LINGER: Duration = Duration::from_secs(1);
 
+/// How long it accepts what keeps coming: where nobody follows, all does.
+const HANDOVER_TIME_MAX: Duration = Duration::from_secs(5);
+
 /// Why a server ended otherwise than it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -191,17 +194,12 @@ pub async fn serve(
 }
 
 /// Leaves new connections to another process, and accepts what has come before.
-async fn hand_over(
-    connections: &Connections,
-    accepting: &mut JoinSet<()>,
-    grace_period: Duration,
-    ends: &mut Ends,
-) {
+async fn hand_over(connections: &Connections, accepting: &mut JoinSet<()>, ends: &mut Ends) {
     connections.hand_over(HANDOVER_LINGER);
     let accepted = async { while accepting.join_next().await.is_some() {} };
     tokio::select! {
         () = accepted => {}
-        () = tokio::time::sleep(grace_period) => {}
+        () = tokio::time::sleep(HANDOVER_TIME_MAX) => {}
         () = ends.next() => {}
     }
 }

@@ -22,8 +22,7 @@ const WHO: &str = "export default { fetch(request) {
 /// A page, a file that is not copied where it need not be, and a worker.
 fn site() -> TestSite {
     TestSite::with_index()
-        .file("public/large.bin", vec![b'x'; 300_000])
-        .file("public/index.html", "<h1>Home</h1>")
+        .file("large.bin", vec![b'x'; 300_000])
         .file("who.js", WHO)
 }
 

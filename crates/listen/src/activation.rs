@@ -78,25 +78,42 @@ fn count(value: String) -> Result<RawFd, ActivationError> {
 }
 
 fn take(number: RawFd, count: RawFd) -> Result<Bound, ActivationError> {
-    let socket = own(number).map_err(|reason| ActivationError::Missing {
-        number,
-        count,
-        reason,
-    })?;
-    let is_unix = is_unix(&socket).ok_or(ActivationError::Kind { number })?;
-    let prepared = fcntl_setfd(&socket, FdFlags::CLOEXEC)
-        .and_then(|()| fcntl_getfl(&socket))
-        .and_then(|flags| fcntl_setfl(&socket, flags | OFlags::NONBLOCK));
-    prepared.map_err(|reason| ActivationError::Missing {
+    let missing = |reason: rustix::io::Errno| ActivationError::Missing {
         number,
         count,
         reason: reason.into(),
-    })?;
+    };
+    let (socket, is_unix) = own(number)
+        .map_err(missing)?
+        .ok_or(ActivationError::Kind { number })?;
+    fcntl_setfd(&socket, FdFlags::CLOEXEC)
+        .and_then(|()| fcntl_getfl(&socket))
+        .and_then(|flags| fcntl_setfl(&socket, flags | OFlags::NONBLOCK))
+        .map_err(missing)?;
     Ok(Bound::passed(socket, is_unix))
 }
 
+/// Takes a descriptor that was passed on to this process, if it is a socket that listens for streams;
+/// with whether that is one of the file system.
+#[expect(
+    unsafe_code,
+    reason = "descriptors come from another process as numbers"
+)]
+fn own(number: RawFd) -> rustix::io::Result<Option<(OwnedFd, bool)>> {
+    // SAFETY: it is only looked at; whatever it is, and whoever has it, it stays open.
+    let passed = unsafe { BorrowedFd::borrow_raw(number) };
+    rustix::io::fcntl_getfd(passed)?;
+    let Some(is_unix) = is_unix(passed) else {
+        return Ok(None);
+    };
+    // SAFETY: it is open, and it listens. This is done once, at the start, when nothing in this
+    // process listens: so it came from whoever started it, and nobody in here has it.
+    let socket = unsafe { OwnedFd::from_raw_fd(number) };
+    Ok(Some((socket, is_unix)))
+}
+
 /// Whether a socket that listens for streams is one of the file system; `None` for all others.
-fn is_unix(socket: &OwnedFd) -> Option<bool> {
+fn is_unix(socket: BorrowedFd<'_>) -> Option<bool> {
     let listens = socket_acceptconn(socket).ok()?;
     if !listens || socket_type(socket).ok()? != SocketType::STREAM {
         return None;
@@ -106,20 +123,6 @@ fn is_unix(socket: &OwnedFd) -> Option<bool> {
         AddressFamily::INET | AddressFamily::INET6 => Some(false),
         _ => None,
     }
-}
-
-/// Takes a descriptor that was passed on to this process.
-#[expect(
-    unsafe_code,
-    reason = "descriptors come from another process as numbers"
-)]
-fn own(number: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: only asked whether it is there; whatever it is, it stays open.
-    let passed = unsafe { BorrowedFd::borrow_raw(number) };
-    rustix::io::fcntl_getfd(passed)?;
-    // SAFETY: it is open. `LISTEN_PID` says that whoever started this process has opened it for us
-    // and told us its number, so that nothing in here has it; and this is done once, at the start.
-    Ok(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
 #[cfg(test)]
@@ -159,18 +162,18 @@ mod tests {
     #[test]
     fn only_what_listens_for_streams_is_accepted_from() {
         use std::net::{TcpListener, UdpSocket};
+        use std::os::fd::AsFd;
         use std::os::unix::net::{UnixListener, UnixStream};
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
-        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
-        assert_eq!(is_unix(&tcp.into()), Some(false));
+        let kind = |socket: &dyn AsFd| is_unix(socket.as_fd());
         assert_eq!(
-            is_unix(&UnixListener::bind(path).unwrap().into()),
-            Some(true)
+            kind(&TcpListener::bind("127.0.0.1:0").unwrap()),
+            Some(false)
         );
-        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
-        assert_eq!(is_unix(&udp.into()), None);
-        assert_eq!(is_unix(&UnixStream::pair().unwrap().0.into()), None);
-        assert_eq!(is_unix(&tempfile::tempfile().unwrap().into()), None);
+        assert_eq!(kind(&UnixListener::bind(path).unwrap()), Some(true));
+        assert_eq!(kind(&UdpSocket::bind("127.0.0.1:0").unwrap()), None);
+        assert_eq!(kind(&UnixStream::pair().unwrap().0), None);
+        assert_eq!(kind(&tempfile::tempfile().unwrap()), None);
     }
 }

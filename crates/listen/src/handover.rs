@@ -5,50 +5,49 @@
 //! that were given to it and that it has not accepted, and those whose handshake is not over yet. So
 //! before it closes, nothing new may come to it, and what has come must be accepted:
 //!
-//! 1. A program of the group ([`STEER`]) gives new connections to the second socket of the group. With
-//!    two, the one that has listened for longer is always the first: a socket that comes is added at
-//!    the end, and when one goes, the last takes its place. So this is right where the older one goes,
-//!    which is what a replacement is.
-//! 2. A filter of the socket itself ([`REFUSE`]) drops the first packet of each new connection, and no
-//!    other. What holds does not depend on the program, then: where it was wrong (a younger process
-//!    ends, or a third one is there), or there is nobody else, the client's system asks again after a
-//!    second, and is let in by whoever is there.
-//! 3. The socket is accepted from until nothing has come for a while, and then closed.
+//! 1. A program of the group ([`steer`]) gives all new connections to one socket, by its number in the
+//!    group, which must be another one than ours. Nothing tells a process its own number; so it makes
+//!    a connection to itself that is given to the first socket ([`Probe`]). If that one comes back,
+//!    ours is the first one, and the second gets what comes. If not, the first one does.
+//! 2. The socket is accepted from until nothing has come for a while, and then closed. That is for
+//!    who calls [`Listener::accept`](crate::Listener::accept).
 //!
-//! The other way, `net.ipv4.tcp_migrate_req`, is a setting of the machine and off.
+//! A number that is not there has the kernel choose as it does without a program; so the last of a
+//! group goes on as before. Any process may set the program: those that go at the same moment could
+//! steer to each other.
+//!
+//! Other ways are closed: `net.ipv4.tcp_migrate_req` is a setting of the machine, and off; a filter
+//! that drops what begins a connection (`SO_ATTACH_FILTER`) needs a capability on new kernels.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
 
 use libc::{c_int, sock_filter, sock_fprog, socklen_t};
+use tokio::net::{TcpSocket, TcpStream};
 
 /// Instructions of classic BPF, as linux/filter.h names them.
-const LOAD_BYTE: u16 = 0x30;
-const AND: u16 = 0x54;
+const LOAD_HALF: u16 = 0x28;
 const JUMP_IF_EQUAL: u16 = 0x15;
 const RETURN: u16 = 0x06;
 
-/// The flags of a TCP segment are its byte 13 (RFC 9293, 3.1).
-const TCP_FLAGS_AT: u32 = 13;
-const SYN: u32 = 0x02;
-const ACK: u32 = 0x10;
+/// Where the header of the network begins for a load (`SKF_NET_OFF`).
+const NETWORK_HEADER: u32 = (-0x10_0000_i32).cast_unsigned();
 
-const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
-    sock_filter { code, jt, jf, k }
+/// No socket has this number.
+const NO_SOCKET: u32 = u32::MAX;
+
+/// How long a connection to ourselves may take.
+const PROBE_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// A connection to ourselves that tells whether our socket is the first of its group.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    /// What it looks like where it is accepted.
+    pub(crate) address: SocketAddr,
+    _stream: TcpStream,
 }
-
-/// The number of the socket of a group that gets a connection. One that is not there has the kernel
-/// choose as it does without a program.
-const STEER: [sock_filter; 1] = [instruction(RETURN, 0, 0, 1)];
-
-/// How much of a packet passes: nothing of one that begins a connection, and all of any other.
-const REFUSE: [sock_filter; 5] = [
-    instruction(LOAD_BYTE, 0, 0, TCP_FLAGS_AT),
-    instruction(AND, 0, 0, SYN | ACK),
-    instruction(JUMP_IF_EQUAL, 0, 1, SYN),
-    instruction(RETURN, 0, 0, 0),
-    instruction(RETURN, 0, 0, u32::MAX),
-];
 
 /// Has a socket that has begun to listen get its share: the program of a process that has left the
 /// group would stay otherwise.
@@ -60,14 +59,65 @@ pub(crate) fn take_part(socket: &impl AsFd) -> io::Result<()> {
     }
 }
 
-/// Has a socket get no new connections from now on; those that it has got remain to be accepted.
-pub(crate) fn step_back(socket: &impl AsFd) -> io::Result<()> {
-    set_program(socket, libc::SO_ATTACH_REUSEPORT_CBPF, &STEER)?;
-    set_program(socket, libc::SO_ATTACH_FILTER, &REFUSE)
+/// Has new connections go to the first socket of the group, and finds out whether that is this one,
+/// which listens at `address`: then the probe comes to be accepted.
+///
+/// # Errors
+/// The kernel refuses, or no connection can be made; nobody knows then where connections go.
+pub(crate) async fn step_back(socket: &impl AsFd, address: SocketAddr) -> io::Result<Probe> {
+    let target = reachable(address);
+    let probe = match target {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    probe.bind((target.ip(), 0).into())?;
+    let own = probe.local_addr()?;
+    set_program(socket, &only_from(own))?;
+    let connected = tokio::time::timeout(PROBE_TIME_MAX, probe.connect(target)).await;
+    let stream = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+    steer(socket, 0)?;
+    Ok(Probe {
+        address: own,
+        _stream: stream,
+    })
 }
 
-#[expect(unsafe_code, reason = "rustix does not know these options")]
-fn set_program(socket: &impl AsFd, option: c_int, program: &[sock_filter]) -> io::Result<()> {
+/// Has new connections go to the socket of the group that has this number, if there is one.
+pub(crate) fn steer(socket: &impl AsFd, number: u32) -> io::Result<()> {
+    set_program(socket, &[instruction(RETURN, 0, 0, number)])
+}
+
+/// What comes from this port goes to the first socket; of all else the kernel decides.
+fn only_from(source: SocketAddr) -> [sock_filter; 4] {
+    // The ports come first behind a header of the network without options, which ours has not.
+    let header_bytes = match source {
+        SocketAddr::V4(_) => 20,
+        SocketAddr::V6(_) => 40,
+    };
+    [
+        instruction(LOAD_HALF, 0, 0, NETWORK_HEADER + header_bytes),
+        instruction(JUMP_IF_EQUAL, 0, 1, source.port().into()),
+        instruction(RETURN, 0, 0, 0),
+        instruction(RETURN, 0, 0, NO_SOCKET),
+    ]
+}
+
+/// Where a socket that listens at this address can be reached from here.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    (ip, address.port()).into()
+}
+
+const fn instruction(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
+    sock_filter { code, jt, jf, k }
+}
+
+#[expect(unsafe_code, reason = "rustix does not know this option")]
+fn set_program(socket: &impl AsFd, program: &[sock_filter]) -> io::Result<()> {
     let program = sock_fprog {
         len: u16::try_from(program.len()).map_err(io::Error::other)?,
         // The kernel reads it only.
@@ -81,7 +131,7 @@ fn set_program(socket: &impl AsFd, option: c_int, program: &[sock_filter]) -> io
         libc::setsockopt(
             socket,
             libc::SOL_SOCKET,
-            option,
+            libc::SO_ATTACH_REUSEPORT_CBPF,
             (&raw const program).cast(),
             length,
         )
@@ -119,19 +169,19 @@ fn length_of<T>(value: &T) -> io::Result<socklen_t> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::{BindOptions, Bound, Listener};
-    use std::time::Duration;
-    use tokio::net::TcpStream;
 
-    fn shared(port: u16) -> Listener {
+    /// `None` where there is no such address.
+    fn shared(ip: &str, port: u16) -> Option<Listener> {
         let options = BindOptions {
             reuse_port: true,
             socket_mode: 0o660,
             v6_only: false,
         };
-        let address = ([127, 0, 0, 1], port).into();
-        let bound = Bound::port(address, String::new(), options).unwrap();
-        bound.listen().unwrap()
+        let address = (ip.parse::<IpAddr>().unwrap(), port).into();
+        let bound = Bound::port(address, String::new(), options).ok()?;
+        Some(bound.listen().unwrap())
     }
 
     /// How many connections wait to be accepted.
@@ -144,36 +194,62 @@ mod tests {
         count
     }
 
-    async fn connect(port: u16, count: usize) -> Vec<TcpStream> {
+    async fn connect(address: SocketAddr, count: usize) -> Vec<TcpStream> {
         let mut streams = Vec::new();
         for _ in 0..count {
-            streams.push(TcpStream::connect(("127.0.0.1", port)).await.unwrap());
+            streams.push(TcpStream::connect(address).await.unwrap());
         }
         streams
     }
 
     #[tokio::test]
     async fn what_has_come_is_accepted_and_what_comes_goes_to_the_other() {
-        let mut older = shared(0);
-        let port = older.address().unwrap().port();
-        let younger = shared(port);
-        let before = connect(port, 32).await;
-        assert!(older.hand_over().unwrap());
-        let after = connect(port, 32).await;
-        let (of_older, of_younger) = (waiting(&older).await, waiting(&younger).await);
-        assert_eq!(of_older + of_younger, before.len() + after.len());
-        assert!(of_older > 0 && of_older <= before.len());
+        for (is_older, all) in [
+            (true, "127.0.0.1"),
+            (false, "127.0.0.1"),
+            (true, "::1"),
+            (false, "::"),
+        ] {
+            let Some(older) = shared(all, 0) else {
+                continue;
+            };
+            let address = older.address().unwrap();
+            let younger = shared(all, address.port()).unwrap();
+            let (mut goes, stays) = match is_older {
+                true => (older, younger),
+                false => (younger, older),
+            };
+            let address = reachable(address);
+            let _before = connect(address, 32).await;
+            assert!(goes.hand_over().await.unwrap());
+            let of_one = waiting(&goes).await;
+            let _after = connect(address, 32).await;
+            assert_eq!(waiting(&goes).await, 0, "nothing new comes");
+            // A connection that it made to find out its place is one more where it is not the first.
+            let probes = usize::from(!is_older);
+            assert_eq!(of_one + waiting(&stays).await, 64 + probes);
+            assert!(of_one > 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_alone_goes_on() {
+        let mut only = shared("127.0.0.1", 0).unwrap();
+        let address = only.address().unwrap();
+        only.hand_over().await.unwrap();
+        let _streams = connect(address, 8).await;
+        assert_eq!(waiting(&only).await, 8);
     }
 
     #[tokio::test]
     async fn a_process_that_comes_gets_its_share_whoever_went_before() {
-        let mut first = shared(0);
-        let port = first.address().unwrap().port();
-        let second = shared(port);
-        first.hand_over().unwrap();
+        let mut first = shared("127.0.0.1", 0).unwrap();
+        let address = first.address().unwrap();
+        let second = shared("127.0.0.1", address.port()).unwrap();
+        first.hand_over().await.unwrap();
         drop(first);
-        let third = shared(port);
-        let streams = connect(port, 64).await;
+        let third = shared("127.0.0.1", address.port()).unwrap();
+        let streams = connect(address, 64).await;
         let (of_second, of_third) = (waiting(&second).await, waiting(&third).await);
         assert!(of_second > 0 && of_third > 0, "{of_second} and {of_third}");
         assert_eq!(of_second + of_third, streams.len());
@@ -181,13 +257,13 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_was_replaced_is_replaced_again() {
-        let mut present = shared(0);
-        let port = present.address().unwrap().port();
+        let mut present = shared("127.0.0.1", 0).unwrap();
+        let address = present.address().unwrap();
         for _ in 0..4 {
-            let next = shared(port);
-            present.hand_over().unwrap();
+            let next = shared("127.0.0.1", address.port()).unwrap();
+            present.hand_over().await.unwrap();
             drop(present);
-            let streams = connect(port, 8).await;
+            let streams = connect(address, 8).await;
             assert_eq!(waiting(&next).await, streams.len());
             present = next;
         }

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 
 use tokio::net::{TcpListener, UnixListener};
 
-use crate::handover;
+use crate::handover::{self, Probe};
 use crate::socket::Socket;
 use crate::socket_file::SocketFile;
 
@@ -19,6 +19,8 @@ pub struct Listener {
     file: Option<SocketFile>,
     /// Whether another process has it too, which keeps it.
     is_passed: bool,
+    /// A connection of our own, while the place is left to another process.
+    probe: Option<Probe>,
 }
 
 #[derive(Debug)]
@@ -33,6 +35,7 @@ impl Listener {
             io: Io::Tcp(TcpListener::from_std(socket.into())?),
             file: None,
             is_passed: false,
+            probe: None,
         })
     }
 
@@ -41,6 +44,7 @@ impl Listener {
             io: Io::Unix(UnixListener::from_std(socket.into())?),
             file,
             is_passed: false,
+            probe: None,
         })
     }
 
@@ -55,10 +59,14 @@ impl Listener {
     /// Those of accept(2): of this connection, or of the process.
     pub async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
         match &self.io {
-            Io::Tcp(listener) => {
+            Io::Tcp(listener) => loop {
                 let (stream, address) = listener.accept().await?;
-                Ok((Socket::Tcp(stream), Some(address)))
-            }
+                if !self.is_own(address) {
+                    return Ok((Socket::Tcp(stream), Some(address)));
+                }
+                // This is the first socket of the group, then.
+                handover::steer(listener, 1)?;
+            },
             Io::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 Ok((Socket::Unix(stream), None))
@@ -74,18 +82,27 @@ impl Listener {
         }
     }
 
+    fn is_own(&self, address: SocketAddr) -> bool {
+        let probe = self.probe.as_ref();
+        probe.is_some_and(|probe| probe.address == address)
+    }
+
     /// Has new connections go to another process that listens at the same place. Whether some have
-    /// come already, which nobody else can accept; they may keep coming for a moment.
+    /// come already, which nobody else can accept; they may keep coming for a moment, and it is by
+    /// accepting them that this one finds out where the others have to go.
     ///
     /// # Errors
     /// The kernel refuses; then connections come as before.
-    pub fn hand_over(&mut self) -> io::Result<bool> {
+    pub async fn hand_over(&mut self) -> io::Result<bool> {
         if self.is_passed {
             // Whoever has passed it on accepts from it too.
             return Ok(false);
         }
         match &self.io {
-            Io::Tcp(listener) => handover::step_back(listener)?,
+            Io::Tcp(listener) => {
+                let address = listener.local_addr()?;
+                self.probe = Some(handover::step_back(listener, address).await?);
+            }
             // Its name leads to another process already, or to nobody from now on.
             Io::Unix(_) => self.file = None,
         }
