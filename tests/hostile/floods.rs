@@ -170,10 +170,10 @@ fn streams_that_have_to_be_reset_are_cut_off() {
         thread::scope(|scope| {
             scope.spawn(move || while matches!(reads.read(&mut [0; 65536]), Ok(1..)) {});
             for stream in (1..=1_000_000).step_by(2) {
-                // A WINDOW_UPDATE of nothing (RFC 9113, 6.9).
+                // A WINDOW_UPDATE that makes the window larger than one may be (RFC 9113, 6.9.1).
                 let piece = [
                     frame(HEADERS, 5, stream, &fields),
-                    frame(8, 0, stream, &[0; 4]),
+                    frame(8, 0, stream, &[0x7f, 0xff, 0xff, 0xff]),
                 ];
                 if frames.stream.write_all(&piece.concat()).is_err() {
                     return;
