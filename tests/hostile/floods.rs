@@ -2,7 +2,7 @@
 //! meanwhile, and memory stays what it was.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -10,6 +10,7 @@ use super::http2::{
     CONTINUATION, DATA, Frames, HEADERS, PING, PRIORITY, RST_STREAM, Received, SETTINGS, frame,
     get_fields, status_of,
 };
+use super::limits::{ADMIN, hits};
 use super::{assert_alive, connect, raw, site};
 use crate::support::{RunningApp, peak_memory, reset_peak_memory, wait_for};
 
@@ -20,13 +21,13 @@ const MEMORY_MAX: u64 = 16 << 20;
 const ANSWERS_MIN: usize = 20;
 
 /// Attacks, while another client asks for a page again and again and gets it each time. Checks what
-/// memory that took.
+/// memory that took; gives how many answers the other got before the attack was over.
 #[track_caller]
-fn attack(app: &RunningApp, attack: impl FnOnce() + Send) {
+fn attack(app: &RunningApp, attack: impl FnOnce() + Send) -> usize {
     assert_alive(app);
     let before = reset_peak_memory(app);
     let (is_over, answers) = (AtomicBool::new(false), AtomicUsize::new(0));
-    thread::scope(|scope| {
+    let meanwhile = thread::scope(|scope| {
         let other = scope.spawn(|| {
             let mut connection = app.connect();
             while !is_over.load(Ordering::Relaxed) || answers.load(Ordering::Relaxed) < ANSWERS_MIN
@@ -38,13 +39,26 @@ fn attack(app: &RunningApp, attack: impl FnOnce() + Send) {
         });
         // It begins when the other is being served.
         wait_for(|| (answers.load(Ordering::Relaxed) > 0).then_some(()));
+        let ends = SetOnDrop(&is_over);
         attack();
-        is_over.store(true, Ordering::Relaxed);
+        let meanwhile = answers.load(Ordering::Relaxed);
+        drop(ends);
         other.join().unwrap();
+        meanwhile
     });
     let took = peak_memory(app).saturating_sub(before);
     assert!(took <= MEMORY_MAX, "{took} bytes");
     assert_alive(app);
+    meanwhile
+}
+
+/// Ends the other client too when an attack fails.
+struct SetOnDrop<'f>(&'f AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Sends the same bytes until the server closes the connection; it has to before so many.
@@ -64,7 +78,7 @@ fn is_cut_off(mut stream: TcpStream, piece: &[u8], bytes_max: usize) {
 
 #[test]
 fn frames_that_cost_nothing_are_cut_off() {
-    let app = site().bundle().start(&[]);
+    let app = site().bundle().start(&ADMIN);
     let floods = [
         ("settings", frame(SETTINGS, 0, 0, &[])),
         (
@@ -75,26 +89,27 @@ fn frames_that_cost_nothing_are_cut_off() {
         ("priority", frame(PRIORITY, 0, 1, &[0, 0, 0, 0, 16])),
         ("resets of nothing", frame(RST_STREAM, 0, 1, &[0, 0, 0, 8])),
     ];
-    for (name, flood) in floods {
-        println!("{name}");
+    for (flood_number, (name, flood)) in (1..).zip(floods) {
         attack(&app, || {
             let mut frames = Frames::to(&app);
             frames.get(1, "/", &[]);
             assert_eq!(frames.status(1), "200");
             is_cut_off(frames.stream, &flood.repeat(100), 64 << 20);
         });
+        assert_eq!(hits(&app, "http2_frames"), flood_number, "{name}");
     }
 }
 
 #[test]
 fn empty_data_is_cut_off() {
-    let app = site().worker("worker", "hello").bundle().start(&[]);
+    let app = site().worker("worker", "hello").bundle().start(&ADMIN);
     attack(&app, || {
         let mut frames = Frames::to(&app);
         let fields = get_fields("/worker", &[]);
         frames.send(HEADERS, 4, 1, &fields);
         is_cut_off(frames.stream, &frame(DATA, 0, 1, &[]).repeat(100), 64 << 20);
     });
+    assert_eq!(hits(&app, "http2_frames"), 1);
 }
 
 #[test]
@@ -115,7 +130,7 @@ fn a_head_without_an_end_is_cut_off() {
 /// same.
 #[test]
 fn requests_that_are_cancelled_at_once_are_cut_off() {
-    let app = site().worker("sleep", "sleep").bundle().start(&[]);
+    let app = site().worker("sleep", "sleep").bundle().start(&ADMIN);
     for path in ["/", "/sleep", "/nothing"] {
         for at_once in [1, 100] {
             attack(&app, || {
@@ -140,12 +155,14 @@ fn requests_that_are_cancelled_at_once_are_cut_off() {
             });
         }
     }
+    // Three paths, twice.
+    assert_eq!(hits(&app, "http2_frames"), 6);
 }
 
 /// CVE-2025-8671: the server is made to reset streams itself, by what is wrong in them.
 #[test]
 fn streams_that_have_to_be_reset_are_cut_off() {
-    let app = site().worker("sleep", "sleep").bundle().start(&[]);
+    let app = site().worker("sleep", "sleep").bundle().start(&ADMIN);
     attack(&app, || {
         let mut frames = Frames::to(&app);
         let fields = get_fields("/sleep", &[]);
@@ -153,10 +170,10 @@ fn streams_that_have_to_be_reset_are_cut_off() {
         thread::scope(|scope| {
             scope.spawn(move || while matches!(reads.read(&mut [0; 65536]), Ok(1..)) {});
             for stream in (1..=1_000_000).step_by(2) {
-                // A WINDOW_UPDATE of nothing (RFC 9113, 6.9).
+                // A WINDOW_UPDATE that makes the window larger than one may be (RFC 9113, 6.9.1).
                 let piece = [
                     frame(HEADERS, 5, stream, &fields),
-                    frame(8, 0, stream, &[0; 4]),
+                    frame(8, 0, stream, &[0x7f, 0xff, 0xff, 0xff]),
                 ];
                 if frames.stream.write_all(&piece.concat()).is_err() {
                     return;
@@ -165,6 +182,7 @@ fn streams_that_have_to_be_reset_are_cut_off() {
             panic!("not cut off");
         });
     });
+    assert_eq!(hits(&app, "http2_frames"), 1);
 }
 
 /// One field that is remembered, and then named by one byte each time: 4 KB of head a byte.
@@ -247,28 +265,28 @@ fn requests_whose_answers_nobody_reads_wait_outside() {
     }
 }
 
-/// Those who read are served, all of them, and others too.
+/// Those who read are served, all of them; and in between others have their turn.
 #[test]
 fn pipelined_requests_keep_nobody_else_waiting() {
+    const CLIENTS: usize = 100;
+    const REQUESTS: usize = 1000;
     let app = site().bundle().start(&[]);
-    attack(&app, || {
-        let mut stream = connect(&app);
-        let mut reads = stream.try_clone().unwrap();
-        const REQUESTS: usize = 50_000;
-        thread::scope(|scope| {
-            scope.spawn(move || {
-                let piece = "GET / HTTP/1.1\r\nhost: a\r\n\r\n".repeat(1000);
-                for _ in 0..REQUESTS / 1000 {
-                    stream.write_all(piece.as_bytes()).unwrap();
-                }
-                stream.shutdown(std::net::Shutdown::Write).unwrap();
-            });
+    let meanwhile = attack(&app, || {
+        let mut clients: Vec<TcpStream> = (0..CLIENTS).map(|_| connect(&app)).collect();
+        let piece = "GET / HTTP/1.1\r\nhost: a\r\n\r\n".repeat(REQUESTS);
+        for client in &mut clients {
+            client.write_all(piece.as_bytes()).unwrap();
+            client.shutdown(Shutdown::Write).unwrap();
+        }
+        for mut client in clients {
             let mut all = Vec::new();
-            reads.read_to_end(&mut all).unwrap();
+            client.read_to_end(&mut all).unwrap();
             let text = String::from_utf8(all).unwrap();
             assert_eq!(text.matches("HTTP/1.1 200 OK").count(), REQUESTS);
-        });
+        }
     });
+    // Two answers a round. With turns of 128 for each of the others it would be eight rounds.
+    assert!(meanwhile >= 20, "{meanwhile} answers");
 }
 
 /// Slowloris: many heads that come byte by byte.

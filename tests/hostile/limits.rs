@@ -8,7 +8,7 @@ use super::http2::{Frames, GOAWAY, RST_STREAM, SETTINGS};
 use super::{answers_until_closed, assert_alive, raw, site, start};
 use crate::support::{Connection, RunningApp, wait_for};
 
-const ADMIN: [&str; 2] = ["--admin", "127.0.0.1:0"];
+pub(super) const ADMIN: [&str; 2] = ["--admin", "127.0.0.1:0"];
 
 fn start_counted(arguments: &[&str]) -> RunningApp {
     start(&[&ADMIN[..], arguments].concat())
@@ -16,7 +16,7 @@ fn start_counted(arguments: &[&str]) -> RunningApp {
 
 /// How often a limit has been hit, as the metrics say.
 #[track_caller]
-fn hits(app: &RunningApp, limit: &str) -> u64 {
+pub(super) fn hits(app: &RunningApp, limit: &str) -> u64 {
     let line = app.log_line("admin address=");
     let port = line.trim_end_matches('"').rsplit(':').next().unwrap();
     let metrics = Connection::to(port.parse().unwrap()).request("GET", "/metrics", &[], b"");
