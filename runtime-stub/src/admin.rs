@@ -44,6 +44,8 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 /// How long nothing is accepted when the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+pub(crate) use self::process::open_system_files;
+
 /// What there is to tell, and to whom.
 #[derive(Clone)]
 struct Admin {

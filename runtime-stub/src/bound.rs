@@ -10,6 +10,7 @@ use listen::{BindOptions, ListenError, Listener, Notifier};
 use server_tls::{Identity, Remark};
 
 use self::ports::take_ports;
+use crate::admin;
 use crate::door::Door;
 use crate::log;
 use crate::privileges;
@@ -81,7 +82,11 @@ impl Bound {
         let admin = settings.ops.admin.as_ref();
         let admin = admin.map(|options| take_admin(options, settings));
         let admin = admin.transpose()?;
+        if admin.is_some() {
+            admin::open_system_files();
+        }
         privileges::give_up(&settings.privileges)?;
+        log::start_thread();
         // The files of sockets belong to the user that the app is now.
         let options = bind_options(settings);
         let take = |(taken, purpose): (Taken, Purpose)| Ok((taken.finish(options)?, purpose));

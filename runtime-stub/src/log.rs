@@ -1,8 +1,8 @@
 //! The log, on standard error: lines about events, and one a request where that is asked for.
 //!
 //! A line about an event is a word first and then `key=value`, or JSON. Which there are, `RUST_LOG`
-//! says ([`Filter`]). Once [`install`]ed, lines are written by a thread of their own ([`writer`]), so
-//! that who reads standard error slowly keeps no request waiting.
+//! says ([`Filter`]). Once [`start_thread`] was called, lines are written by a thread of their own
+//! ([`writer`]), so that who reads standard error slowly keeps no request waiting.
 
 mod access;
 mod clock;
@@ -27,6 +27,12 @@ pub struct LogSettings {
     pub filter: Filter,
 }
 
+impl LogSettings {
+    fn is_json(&self) -> bool {
+        self.format == LogFormat::Json
+    }
+}
+
 /// The format of the lines about requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
@@ -39,35 +45,36 @@ pub enum LogFormat {
     Json,
 }
 
-struct Log {
-    settings: LogSettings,
-    writer: Writer,
+/// A process has one log.
+static SETTINGS: OnceLock<LogSettings> = OnceLock::new();
+static WRITER: OnceLock<Writer> = OnceLock::new();
+
+/// From now on lines are as the settings say. Only the first time counts.
+pub fn install(settings: &LogSettings) {
+    SETTINGS.get_or_init(|| settings.clone());
 }
 
-static LOG: OnceLock<Log> = OnceLock::new();
-
-/// From now on lines are as the settings say. Only the first time counts: a process has one log.
-pub fn install(settings: &LogSettings) {
-    let is_json = settings.format == LogFormat::Json;
-    LOG.get_or_init(|| Log {
-        settings: settings.clone(),
-        writer: Writer::start(move |count, out| {
+/// From now on a thread writes them. It has the rights that this one has now.
+pub(crate) fn start_thread() {
+    let is_json = SETTINGS.get().is_some_and(LogSettings::is_json);
+    WRITER.get_or_init(|| {
+        Writer::start(move |count, out| {
             let fields: [(&str, &dyn Display); 1] = [("lines", &count)];
             push_event(Level::Warn, "log_dropped", &fields, is_json, out);
-        }),
+        })
     });
 }
 
 /// Waits until what was logged has been written, but for no longer than a second.
 pub fn flush() {
-    if let Some(log) = LOG.get() {
-        log.writer.flush();
+    if let Some(writer) = WRITER.get() {
+        writer.flush();
     }
 }
 
 /// How many lines were left out since standard error was not read fast enough.
 pub(crate) fn dropped() -> u64 {
-    LOG.get().map_or(0, |log| log.writer.dropped())
+    WRITER.get().map_or(0, Writer::dropped)
 }
 
 /// Writes one line about an event. A value with spaces, quotes or control characters is quoted and
@@ -76,11 +83,11 @@ pub fn line(event: &str, fields: &[(&str, &dyn Display)]) {
     let level = fields.iter().find(|(name, _)| *name == "level");
     let level = level.and_then(|(_, level)| Level::parse(&level.to_string()));
     let level = level.unwrap_or_else(|| level_of(event));
-    let settings = LOG.get().map(|log| &log.settings);
+    let settings = SETTINGS.get();
     if settings.is_some_and(|settings| !settings.filter.allows(event, level)) {
         return;
     }
-    let is_json = settings.is_some_and(|settings| settings.format == LogFormat::Json);
+    let is_json = settings.is_some_and(LogSettings::is_json);
     let mut line = Vec::with_capacity(256);
     push_event(level, event, fields, is_json, &mut line);
     write(&line);
@@ -88,7 +95,9 @@ pub fn line(event: &str, fields: &[(&str, &dyn Display)]) {
 
 /// Writes one line about a request.
 pub(crate) fn access(access: &Access<'_>) {
-    let format = LOG.get().map_or(LogFormat::Off, |log| log.settings.format);
+    let format = SETTINGS
+        .get()
+        .map_or(LogFormat::Off, |settings| settings.format);
     let mut line = Vec::with_capacity(512);
     match format {
         LogFormat::Off => return,
@@ -99,8 +108,8 @@ pub(crate) fn access(access: &Access<'_>) {
 }
 
 fn write(line: &[u8]) {
-    match LOG.get() {
-        Some(log) => log.writer.push(line),
+    match WRITER.get() {
+        Some(writer) => writer.push(line),
         // There is nowhere left to say that the log is gone.
         None => drop(std::io::stderr().lock().write_all(line)),
     }
