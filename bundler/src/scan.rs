@@ -119,8 +119,10 @@ pub fn scan(root: &Path, ignore: &GlobSet) -> Result<Vec<SourceFile>, ScanError>
 fn is_left_out(name: &str, ignore: &GlobSet) -> bool {
     let last = name.rsplit('/').next().unwrap_or(name);
     let is_hidden = last.starts_with('.') && !matches!(name, ".well-known" | ".wws.toml");
-    // What lies in `.well-known` is served under whatever name it has.
-    let is_hidden = is_hidden && !name.starts_with(".well-known/");
+    // What lies in `.well-known` is served under whatever name it has; in a project that is a folder
+    // of `public`.
+    let served = name.strip_prefix("public/").unwrap_or(name);
+    let is_hidden = is_hidden && served != ".well-known" && !served.starts_with(".well-known/");
     is_hidden || last == "node_modules" || ignore.is_match(name)
 }
 
@@ -236,6 +238,8 @@ mod tests {
             ".git/config",
             ".env",
             ".well-known/.x",
+            "public/.well-known/y",
+            "other/.well-known/z",
             "line\nbreak",
             "node_modules/x/i.js",
             "a/node_modules/y.js",
@@ -246,6 +250,7 @@ mod tests {
             "a/z.css",
             "b.html",
             "line\nbreak",
+            "public/.well-known/y",
         ];
         assert_eq!(names(site.path(), &[]), want);
     }

@@ -175,6 +175,7 @@ fn without_any_rule_nothing_has_changed() {
         "date",
         "etag",
         "x-content-type-options",
+        "x-request-id",
     ];
     assert_eq!(names, want);
 }
