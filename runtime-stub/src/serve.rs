@@ -176,13 +176,7 @@ pub async fn serve(
     watch.set_draining();
     notifier.stopping();
     if settings.net.reuse_port {
-        hand_over(
-            &connections,
-            &mut accepting,
-            settings.grace_period,
-            &mut ends,
-        )
-        .await;
+        hand_over(&connections, &mut accepting, &mut ends).await;
     }
     accepting.shutdown().await;
     // The accepting tasks held the only other ones.

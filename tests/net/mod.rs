@@ -21,8 +21,9 @@ const WHO: &str = "export default { fetch(request) {
 
 /// A page, a file that is not copied where it need not be, and a worker.
 fn site() -> TestSite {
-    TestSite::with_index()
-        .file("large.bin", vec![b'x'; 300_000])
+    TestSite::new()
+        .file("public/index.html", "<h1>Home</h1>")
+        .file("public/large.bin", vec![b'x'; 300_000])
         .file("who.js", WHO)
 }
 

@@ -17,7 +17,7 @@ fn redirect_port(running: &RunningApp) -> u16 {
 fn every_request_is_sent_to_the_same_place_by_https() {
     let secured = Secured::new();
     let app = site()
-        .file(".well-known/acme-challenge/token", "proof")
+        .file("public/.well-known/acme-challenge/token", "proof")
         .bundle();
     for (flags, at) in [
         (&[][..], None),
