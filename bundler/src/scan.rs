@@ -118,11 +118,11 @@ pub fn scan(root: &Path, ignore: &GlobSet) -> Result<Vec<SourceFile>, ScanError>
 
 fn is_left_out(name: &str, ignore: &GlobSet) -> bool {
     let last = name.rsplit('/').next().unwrap_or(name);
-    let is_hidden = last.starts_with('.') && !matches!(name, ".well-known" | ".wws.toml");
-    // What lies in `.well-known` is served under whatever name it has; in a project that is a folder
-    // of `public`.
+    // At the root of what is served, which is `public` in a project.
     let served = name.strip_prefix("public/").unwrap_or(name);
-    let is_hidden = is_hidden && served != ".well-known" && !served.starts_with(".well-known/");
+    let is_hidden = last.starts_with('.') && served != ".well-known" && name != ".wws.toml";
+    // What lies in `.well-known` is served under whatever name it has.
+    let is_hidden = is_hidden && !served.starts_with(".well-known/");
     is_hidden || last == "node_modules" || ignore.is_match(name)
 }
 
@@ -238,8 +238,9 @@ mod tests {
             ".git/config",
             ".env",
             ".well-known/.x",
-            "public/.well-known/y",
-            "other/.well-known/z",
+            "a/.well-known/x",
+            "public/.well-known/.x",
+            "public/.hidden",
             "line\nbreak",
             "node_modules/x/i.js",
             "a/node_modules/y.js",
@@ -250,7 +251,7 @@ mod tests {
             "a/z.css",
             "b.html",
             "line\nbreak",
-            "public/.well-known/y",
+            "public/.well-known/.x",
         ];
         assert_eq!(names(site.path(), &[]), want);
     }

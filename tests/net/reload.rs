@@ -9,8 +9,9 @@ use rustls::version::TLS13;
 use super::{Ends, Load, Secured, site};
 use crate::support::{Connection, RunningApp, TlsClient, wait_for};
 
-/// The certificate that an app shows.
-fn shown(client: &TlsClient, running: &RunningApp) -> Vec<u8> {
+/// The certificate that an app shows to who has not been there before: others remember it.
+fn shown(secured: &Secured, running: &RunningApp) -> Vec<u8> {
+    let client = TlsClient::new(&secured.authority, &[&TLS13], &["http/1.1"]);
     let stream = client.connect(running.port()).unwrap();
     stream.conn.peer_certificates().unwrap()[0].to_vec()
 }
@@ -22,7 +23,7 @@ fn a_new_certificate_is_shown_under_load_and_no_request_is_lost() {
     let client = TlsClient::new(&secured.authority, &[&TLS13], &["http/1.1"]);
     let mut kept = client.open(running.port());
     kept.request("GET", "/", &[], b"").assert_status(200);
-    assert_eq!(shown(&client, &running), secured.issued.der.to_vec());
+    assert_eq!(shown(&secured, &running), secured.issued.der.to_vec());
     let load = Load::default();
     thread::scope(|scope| {
         let _ends = Ends(&load);
@@ -39,7 +40,7 @@ fn a_new_certificate_is_shown_under_load_and_no_request_is_lost() {
                 running.signal(signal);
             }
             // Without a signal, within a few seconds.
-            wait_for(|| (shown(&client, &running) == issued.der.to_vec()).then_some(()));
+            wait_for(|| (shown(&secured, &running) == issued.der.to_vec()).then_some(()));
             load.wait_for(20);
         }
     });
@@ -53,14 +54,13 @@ fn a_new_certificate_is_shown_under_load_and_no_request_is_lost() {
 fn a_bad_new_file_keeps_the_old_one_and_says_so() {
     let (secured, other) = (Secured::new(), Secured::new());
     let running = secured.start(&site().bundle(), &[]);
-    let client = TlsClient::new(&secured.authority, &[&TLS13], &["http/1.1"]);
     let path = |name| secured.folder.path().join(name);
     let own = fs::read(path("key.pem")).unwrap();
     fs::write(path("key.pem"), &other.issued.key).unwrap();
     running.signal("HUP");
     let line = running.log_line("tls_kept");
     assert!(line.contains("not that of the first certificate"), "{line}");
-    assert_eq!(shown(&client, &running), secured.issued.der.to_vec());
+    assert_eq!(shown(&secured, &running), secured.issued.der.to_vec());
     fs::write(path("key.pem"), own).unwrap();
     running.signal("HUP");
     running.log_line("tls_reloaded");
@@ -84,11 +84,10 @@ fn links_that_lead_elsewhere_are_followed_by_a_process_that_is_shut_off_from_fil
         symlink(format!("..data/{name}"), root.join(name)).unwrap();
     }
     let running = secured.start(&site().bundle(), &[]);
-    let client = TlsClient::new(&secured.authority, &[&TLS13], &["http/1.1"]);
-    assert_eq!(shown(&client, &running), secured.issued.der.to_vec());
+    assert_eq!(shown(&secured, &running), secured.issued.der.to_vec());
     symlink("..2", root.join("..new")).unwrap();
     fs::rename(root.join("..new"), root.join("..data")).unwrap();
     running.signal("HUP");
     running.log_line("tls_reloaded");
-    assert_eq!(shown(&client, &running), second.der.to_vec());
+    assert_eq!(shown(&secured, &running), second.der.to_vec());
 }
