@@ -3,8 +3,6 @@
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 
-use super::PATIENCE;
-
 /// Fields that no two answers have in common.
 pub(crate) const OF_ONE_ANSWER: [&str; 2] = ["date", "x-request-id"];
 
