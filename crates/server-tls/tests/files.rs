@@ -16,10 +16,10 @@ struct Pair {
 }
 
 fn pair() -> Pair {
-    pair_of(CertificateParams::new(vec!["a.example".to_owned()]).unwrap())
+    pair_of(&CertificateParams::new(vec!["a.example".to_owned()]).unwrap())
 }
 
-fn pair_of(params: CertificateParams) -> Pair {
+fn pair_of(params: &CertificateParams) -> Pair {
     let key = KeyPair::generate().unwrap();
     Pair {
         certificate: params.self_signed(&key).unwrap().pem(),
@@ -146,7 +146,7 @@ fn dates_and_a_key_that_all_can_read_are_worth_a_word() {
         let mut params = CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
         params.not_before = rcgen::date_time_ymd(from, 1, 1);
         params.not_after = rcgen::date_time_ymd(to, 1, 1);
-        let Pair { certificate, key } = pair_of(params);
+        let Pair { certificate, key } = pair_of(&params);
         let (_folder, files) = folder(&certificate, &key);
         fs::set_permissions(&files.key, fs::Permissions::from_mode(mode)).unwrap();
         Identity::open(files).unwrap().1
