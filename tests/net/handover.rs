@@ -109,3 +109,31 @@ fn only_who_shares_a_port_can_be_followed() {
         }
     }
 }
+
+#[test]
+fn metrics_of_both_are_behind_one_address_meanwhile() {
+    let app = site().bundle();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin");
+    let at_path = format!("unix:{}", path.display());
+    let start = |admin: &str| app.start(&["--reuse-port", "--admin", admin]);
+    let admin_line = |running: &RunningApp| running.log_line("admin address=");
+    let first = start("127.0.0.1:0");
+    let line = admin_line(&first);
+    let port = line.rsplit(':').next().unwrap().parse().unwrap();
+    let second = start(&format!("127.0.0.1:{port}"));
+    assert_eq!(admin_line(&second), line);
+    for gone in [first, second] {
+        Connection::to(port)
+            .request("GET", "/healthz", &[], b"")
+            .assert_status(200);
+        drop(gone);
+    }
+    let first = start(&at_path);
+    let _second = start(&at_path);
+    drop(first);
+    let mut connection = connect_unix(&path).unwrap();
+    connection
+        .request("GET", "/healthz", &[], b"")
+        .assert_status(200);
+}
