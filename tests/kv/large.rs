@@ -1,13 +1,14 @@
 //! A namespace of 100,000 keys: who asks for one of them is given one of them.
 
 use super::{Place, compiled, namespace};
-use crate::support::{TestSite, peak_memory};
+use crate::support::{TestSite, peak_memory, reset_peak_memory};
 
 const KEYS: usize = 100_000;
 
-/// All keys and values are 21 MB: not even a part of them may be copied for a request.
-const VALUE_BYTES: usize = 200;
-const GROWTH_BYTES_MAX: u64 = 4 << 20;
+/// All values are 40 MB, and a copy of them is at least as much; what instances and the cache of the
+/// file take meanwhile differs from machine to machine, and is a few MB.
+const VALUE_BYTES: usize = 400;
+const GROWTH_BYTES_MAX: u64 = 20 << 20;
 
 #[test]
 fn one_request_does_not_copy_all_keys() {
@@ -69,9 +70,9 @@ fn one_request_does_not_copy_all_keys() {
         };
         // What is allocated once.
         (0..4).for_each(|_| ask());
-        let before = peak_memory(&app);
+        let before = reset_peak_memory(&app);
         (0..10).for_each(|_| ask());
-        let grown = peak_memory(&app) - before;
+        let grown = peak_memory(&app).saturating_sub(before);
         assert!(grown < GROWTH_BYTES_MAX, "{location}: {grown} more bytes");
         let listed = app.get("/list?k7777").assert_status(200).text();
         assert_eq!(

@@ -33,7 +33,7 @@ pub(crate) use gate::Gate;
 pub(crate) use http2::post_http2;
 pub(crate) use nginx::Nginx;
 pub(crate) use origin::{Asked, Origin, begin, chunk, read_request, respond, wait_until_closed};
-pub(crate) use process::{assert_becomes_free, occupy, peak_memory};
+pub(crate) use process::{assert_becomes_free, occupy, peak_memory, reset_peak_memory};
 pub(crate) use redis::RedisServer;
 pub(crate) use tls::{Authority, secure};
 

@@ -8,11 +8,20 @@ use super::{RunningApp, wait_for};
 
 /// The most memory that an app has had so far, in bytes.
 pub(crate) fn peak_memory(app: &RunningApp) -> u64 {
+    status_bytes(app, "VmHWM:")
+}
+
+/// Begins the peak anew at what the process takes now, in bytes.
+pub(crate) fn reset_peak_memory(app: &RunningApp) -> u64 {
+    // proc_pid_clear_refs(5): 5 sets the peak to the present size.
+    fs::write(format!("/proc/{}/clear_refs", app.pid()), "5").unwrap();
+    status_bytes(app, "VmRSS:")
+}
+
+/// A size in the status of the process.
+fn status_bytes(app: &RunningApp, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", app.pid())).unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
     let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
     kib << 10
 }
