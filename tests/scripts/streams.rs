@@ -274,6 +274,12 @@ fn a_stream_that_fails_before_anything_is_sent_is_500() {
         "{ start(c) { c.enqueue(new Uint8Array(9)) }, pull() { throw new Error('second') } }",
         "Error: second",
     );
+    // However long it takes, as long as the script does not wait for anything.
+    check(
+        "{ async pull(c) { for (let at = 0; at < 99; at++) await null; c.enqueue(new Uint8Array(9));\n\
+         for (const end = Date.now() + 50; Date.now() < end;); throw new Error('later') } }",
+        "Error: later",
+    );
     check(
         "{ start(c) { c.enqueue(new Uint8Array(9)); return new Promise(() => {}) } }",
         "a stream without an end",

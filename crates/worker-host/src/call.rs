@@ -9,9 +9,7 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
 use crate::command;
-use crate::exchange::{
-    BadResponse, RequestBody, WorkerBody, WorkerRequest, WorkerResponse, whole_body,
-};
+use crate::exchange::{BadResponse, RequestBody, WorkerRequest, WorkerResponse, whole_body};
 use crate::script::{self, Job, Lanes};
 use crate::worker::{Loaded, Program, Worker};
 
@@ -121,7 +119,7 @@ impl Worker {
                     let permits = (own, self.place(deadline).await?);
                     // In a box: an idle connection keeps the room that this would take.
                     let answer = Box::pin(script::answer_fresh(self, request, deadline, permits));
-                    whole(answer.await)
+                    answer.await
                 }
             },
             Program::Component(component) if component.reads_streams() => {
@@ -182,7 +180,7 @@ impl Worker {
         };
         lanes.submit(self, job);
         let answer = answered.await;
-        whole(answer.unwrap_or_else(|_| Err(script::lost(self, deadline))))
+        answer.unwrap_or_else(|_| Err(script::lost(self, deadline)))
     }
 
     /// A place in the pool, as soon as there is one.
@@ -220,17 +218,6 @@ impl Worker {
                 waiting: true,
             }),
         }
-    }
-}
-
-/// Rather no answer than one of which it is known already that it breaks off.
-fn whole(answer: Result<WorkerResponse, CallError>) -> Result<WorkerResponse, CallError> {
-    match answer {
-        Ok(WorkerResponse {
-            body: WorkerBody::Stream(stream),
-            ..
-        }) if stream.is_broken() => Err(CallError::BrokenBody),
-        answer => answer,
     }
 }
 

@@ -11,7 +11,7 @@ use kv::{
 };
 use script_abi::{CacheOperation, Outcome, encode};
 
-use super::state::ScriptState;
+use super::state::{OpenRequest, ScriptState};
 use super::store::{NO_STORE, code_of};
 
 /// What a request has read and wants to write.
@@ -161,7 +161,7 @@ async fn run(state: &mut ScriptState) -> Result<&mut CacheRun, CacheError> {
         return Err(CacheError::Shared);
     }
     let is_answered = state.held.is_some();
-    if is_answered || state.requests.iter().all(|request| request.reply.is_none()) {
+    if is_answered || state.requests.iter().all(OpenRequest::has_answer) {
         return Err(CacheError::Over);
     }
     if state.cache.is_none() {

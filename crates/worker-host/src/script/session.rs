@@ -182,14 +182,7 @@ impl Session {
         let is_repeated = self.is_repeated;
         // With the instance wherever that goes: it is only free when the instance is gone.
         let place = self.place.take();
-        let open = OpenRequest {
-            id,
-            body,
-            reply: Some(reply),
-            is_answered,
-            sender: None,
-            is_done: false,
-        };
+        let open = OpenRequest::new(id, body, reply, is_answered);
         self.slice(Some(id), async move {
             let mut instance = match instance {
                 Some(instance) => instance,
@@ -337,7 +330,12 @@ impl Session {
     /// Forgets the requests that the script has finished with.
     fn settle(&mut self, instance: &mut Instance) {
         let state = instance.store.data_mut();
-        state.requests.retain(|request| !request.is_done);
+        state.requests.retain_mut(|request| {
+            if request.is_done {
+                request.give_begun();
+            }
+            !request.is_done
+        });
         let left = &state.requests;
         state
             .operations

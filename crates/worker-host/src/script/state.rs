@@ -59,6 +59,8 @@ pub(crate) struct OpenRequest {
     pub(crate) id: u32,
     pub(crate) body: Bytes,
     pub(crate) reply: Option<Reply>,
+    /// Its answer, if that streams and the script has not rested since it gave it.
+    begun: Option<WorkerResponse>,
     /// Whether the reply has been given; the session looks at it too.
     pub(crate) is_answered: Arc<AtomicBool>,
     pub(crate) sender: Option<BodySender>,
@@ -66,8 +68,44 @@ pub(crate) struct OpenRequest {
 }
 
 impl OpenRequest {
-    /// Gives its answer, if it had none.
+    pub(crate) fn new(id: u32, body: Bytes, reply: Reply, is_answered: Arc<AtomicBool>) -> Self {
+        Self {
+            id,
+            body,
+            reply: Some(reply),
+            begun: None,
+            is_answered,
+            sender: None,
+            is_done: false,
+        }
+    }
+
+    /// Gives its answer, if it had none. One that streams is given when the script rests: if it
+    /// breaks off before, nothing has been sent, and the client is told that there is no answer.
     pub(crate) fn answer(&mut self, answer: Result<WorkerResponse, CallError>) {
+        match answer {
+            Ok(answer) if matches!(answer.body, WorkerBody::Stream(_)) => self.begun = Some(answer),
+            answer => self.give(answer),
+        }
+    }
+
+    /// Gives an answer that streams, now that the script rests.
+    pub(crate) fn give_begun(&mut self) {
+        let Some(answer) = self.begun.take() else {
+            return;
+        };
+        self.give(match &answer.body {
+            WorkerBody::Stream(stream) if stream.is_broken() => Err(CallError::BrokenBody),
+            _ => Ok(answer),
+        });
+    }
+
+    /// Whether the script has answered, be it with the beginning of a stream.
+    pub(crate) fn has_answer(&self) -> bool {
+        self.reply.is_none() || self.begun.is_some()
+    }
+
+    fn give(&mut self, answer: Result<WorkerResponse, CallError>) {
         self.is_answered.store(true, Ordering::Relaxed);
         if let Some(reply) = self.reply.take() {
             // Nobody may be waiting any more.

@@ -475,14 +475,12 @@ fn a_request_writes_to_few_pages() {
         let mut instance = instance.await.unwrap();
         assert_eq!(written_pages(&instance), 0);
         let (reply, answered) = oneshot::channel();
-        instance.store.data_mut().requests.push(OpenRequest {
-            id: 1,
-            body: Bytes::new(),
-            reply: Some(reply),
-            is_answered: Arc::default(),
-            sender: None,
-            is_done: false,
-        });
+        instance.store.data_mut().requests.push(OpenRequest::new(
+            1,
+            Bytes::new(),
+            reply,
+            Arc::default(),
+        ));
         let head = encode(&script_abi::Request {
             method: "GET",
             url: "http://localhost/",

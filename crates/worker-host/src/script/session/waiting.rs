@@ -23,6 +23,8 @@ impl Session {
         if self.is_stuck(instance) {
             return self.give_up(instance);
         }
+        let requests = &mut instance.store.data_mut().requests;
+        requests.iter_mut().for_each(OpenRequest::give_begun);
         let deadline = match self.open.iter().map(|open| open.deadline).min() {
             Some(deadline) => deadline,
             None => Instant::now() + IDLE,
@@ -90,7 +92,7 @@ impl Session {
     fn give_up(&mut self, instance: &mut Instance) -> Step {
         let state = instance.store.data_mut();
         for open in state.requests.drain(..) {
-            if open.reply.is_none() {
+            if open.has_answer() {
                 state.log.error(
                     "the script waits for something that will never happen, and is ended: a stream \
                      without an end, or a promise given to waitUntil that is never settled",
