@@ -15,6 +15,7 @@ use worker_host::Worker;
 use crate::admission::Admission;
 use crate::decoded::Decoded;
 use crate::find::{self, Asked, Destination};
+use crate::heads::Heads;
 use crate::log;
 use crate::memory_files::MemoryFiles;
 use crate::rules::Rules;
@@ -32,6 +33,7 @@ pub struct App {
     mapped: &'static [u8],
     pub(crate) workers: Workers,
     pub(crate) decoded: Decoded,
+    pub(crate) heads: Heads,
     pub(crate) memory_files: MemoryFiles,
     pub(crate) rules: Rules,
     media_types: Vec<HeaderValue>,
@@ -142,6 +144,7 @@ impl App {
         Ok(Arc::new_cyclic(|this| Self {
             workers,
             decoded: Decoded::new(),
+            heads: Heads::new(),
             memory_files: MemoryFiles::new(),
             rules,
             media_types,

@@ -20,6 +20,7 @@ use http_semantics::{
 
 use crate::app::App;
 use crate::body::Body;
+use crate::direct::{Length, RenderedHead};
 use crate::find::AssetRef;
 use crate::refusal::Refusal;
 use crate::rules::Fields;
@@ -39,15 +40,59 @@ pub(crate) enum AssetError {
     Thread,
 }
 
+/// A representation of an asset, chosen and not yet read.
+#[derive(Clone, Copy)]
+pub(crate) struct Chosen {
+    asset: AssetRef,
+    content: Content,
+    coding: Coding,
+    /// Where it is stored; plain bytes may have to be decoded.
+    stored: Option<(VariantId, Variant)>,
+    /// Whether another client could get another coding.
+    negotiated: bool,
+}
+
 /// One representation of an asset.
 struct Selected<'a> {
     coding: Coding,
     etag: EntityTag,
     bytes: Bytes,
-    /// Whether another client could get another coding.
     negotiated: bool,
     /// What the site's rules do to the fields.
     fields: Option<&'a Fields>,
+}
+
+/// What a plain GET is answered with: no condition, no range.
+pub(crate) struct PlainAnswer {
+    pub(crate) head: RenderedHead,
+    pub(crate) bytes: Bytes,
+    hash: ContentHash,
+}
+
+impl PlainAnswer {
+    pub(crate) fn etag(&self) -> EntityTag {
+        EntityTag::new(&self.hash)
+    }
+}
+
+/// Answers a plain GET: as [`respond`], with a head that was made before if there is one.
+pub(crate) async fn plain(app: &App, chosen: Chosen) -> Result<PlainAnswer, AssetError> {
+    let bytes = chosen.read(app).await?;
+    let render = || {
+        let selected = chosen.selected(app, bytes.clone())?;
+        let response = with_ranges(app, chosen.asset, &selected, RangeSet::Whole);
+        let length = Length::Of(bytes.len() as u64);
+        Ok::<_, AssetError>(RenderedHead::new(
+            response.status(),
+            response.headers(),
+            length,
+        ))
+    };
+    Ok(PlainAnswer {
+        head: app.heads.of(chosen.asset, chosen.coding, render)?,
+        hash: chosen.hash(),
+        bytes,
+    })
 }
 
 /// Answers a GET, HEAD or OPTIONS for an asset.
@@ -122,6 +167,20 @@ async fn select<'a>(
     asset: AssetRef,
     request: &HeaderMap,
 ) -> Result<Option<Selected<'a>>, AssetError> {
+    let accepted = request.get_all(ACCEPT_ENCODING).iter();
+    let Some(chosen) = choose(app, asset, accepted.map(HeaderValue::as_bytes))? else {
+        return Ok(None);
+    };
+    let bytes = chosen.read(app).await?;
+    chosen.selected(app, bytes).map(Some)
+}
+
+/// Chooses a coding by the values of `Accept-Encoding`; `None` if the client accepts none.
+pub(crate) fn choose<'v>(
+    app: &App,
+    asset: AssetRef,
+    accepted: impl Iterator<Item = &'v [u8]>,
+) -> Result<Option<Chosen>, AssetError> {
     let content = app.bundle.index().content(asset.content)?;
     let mut offers = [Coding::Identity; CODINGS];
     let mut stored: [Option<(VariantId, Variant)>; CODINGS] = [None; CODINGS];
@@ -136,25 +195,42 @@ async fn select<'a>(
             count += 1;
         }
     }
-    let accepted = request
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .map(HeaderValue::as_bytes);
     let Some(coding) = choose_coding(accepted, &offers[..count]) else {
         return Ok(None);
     };
-    let chosen = offers[..count].iter().position(|offer| *offer == coding);
-    let (hash, bytes) = match chosen.and_then(|place| stored[place]) {
-        Some((id, variant)) => (variant.hash, stored_bytes(app, id, variant).await?),
-        None => (content.hash, plain_bytes(app, asset, content).await?),
-    };
-    Ok(Some(Selected {
+    let place = offers[..count].iter().position(|offer| *offer == coding);
+    Ok(Some(Chosen {
+        asset,
+        content,
         coding,
-        etag: EntityTag::new(&hash),
-        bytes,
+        stored: place.and_then(|place| stored[place]),
         negotiated: count > 0,
-        fields: app.rules.field_set(&app.bundle, asset.fields)?,
     }))
+}
+
+impl Chosen {
+    /// Of the bytes that are sent.
+    fn hash(&self) -> ContentHash {
+        self.stored
+            .map_or(self.content.hash, |(_, variant)| variant.hash)
+    }
+
+    async fn read(&self, app: &App) -> Result<Bytes, AssetError> {
+        match self.stored {
+            Some((id, variant)) => stored_bytes(app, id, variant).await,
+            None => plain_bytes(app, self.asset, self.content).await,
+        }
+    }
+
+    fn selected<'a>(&self, app: &'a App, bytes: Bytes) -> Result<Selected<'a>, AssetError> {
+        Ok(Selected {
+            coding: self.coding,
+            etag: EntityTag::new(&self.hash()),
+            bytes,
+            negotiated: self.negotiated,
+            fields: app.rules.field_set(&app.bundle, self.asset.fields)?,
+        })
+    }
 }
 
 fn wire_coding(stored: StoredCoding) -> Option<Coding> {
@@ -346,11 +422,11 @@ fn text(value: String) -> HeaderValue {
 }
 
 /// A strong entity tag: the hash of the bytes that are sent, in base64url, in quotes.
-struct EntityTag([u8; Self::BYTES]);
+pub(crate) struct EntityTag([u8; Self::BYTES]);
 
 impl EntityTag {
     /// 128 bits in digits of 6, and two quotes.
-    const BYTES: usize = 24;
+    pub(crate) const BYTES: usize = 24;
 
     fn new(hash: &ContentHash) -> Self {
         const DIGITS: &[u8; 64] =
@@ -363,7 +439,7 @@ impl EntityTag {
         Self(text)
     }
 
-    fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 

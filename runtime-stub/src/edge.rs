@@ -31,7 +31,7 @@ use warp::{Filter, Reply};
 use worker_host::WorkerBody;
 
 use crate::app::App;
-use crate::asset::{self, AssetError};
+use crate::asset::{self, AssetError, Chosen, PlainAnswer};
 use crate::body::{Body, BodyError};
 use crate::client::Client;
 use crate::find::{Asked, AssetRef, Destination};
@@ -240,6 +240,22 @@ impl Edge {
     /// Refuses a GET of a client that sends too many; `None` if it does not.
     pub(crate) fn refuse_get(&self, client: &Client) -> Option<Response<Body>> {
         self.app.admission.ask(client).err().map(refuse)
+    }
+
+    /// Whether an answer with an asset may depend on more of a client than the codings that it
+    /// accepts.
+    pub(crate) fn looks_at_clients(&self) -> bool {
+        self.app.rules.cors.is_some() || self.https.marks()
+    }
+
+    /// Answers a plain GET with an asset, where nothing else about the client matters.
+    pub(crate) async fn asset_plain(
+        &self,
+        chosen: Chosen,
+        path: &str,
+    ) -> Result<PlainAnswer, Response<Body>> {
+        let answer = asset::plain(&self.app, chosen).await;
+        answer.map_err(|error| self.damaged(path, &error))
     }
 
     /// Answers a GET for an asset.

@@ -35,7 +35,7 @@ pub(crate) enum Destination {
 }
 
 /// An asset, as the index names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct AssetRef {
     pub(crate) content: ContentId,
     pub(crate) media_type: u16,

@@ -48,6 +48,11 @@ impl Https {
         }
     }
 
+    /// Whether [`mark`](Self::mark) adds something for clients that use https.
+    pub(crate) fn marks(&self) -> bool {
+        self.strict.is_some()
+    }
+
     /// Where a request is sent on to: the same host, path and query.
     pub(crate) fn location<B>(&self, request: &Request<B>) -> Option<String> {
         let port = self.port?;

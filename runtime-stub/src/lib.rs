@@ -23,6 +23,7 @@ mod edge;
 mod find;
 mod framed_io;
 mod frames_io;
+mod heads;
 mod host;
 mod https;
 mod limited_body;

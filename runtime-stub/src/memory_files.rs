@@ -8,10 +8,11 @@ use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
-use http::HeaderValue;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use rustix::fs::{MemfdFlags, memfd_create};
+
+use crate::asset::EntityTag;
 
 /// Below this, copying costs less than a second system call.
 pub(crate) const BYTES_MIN: usize = 32 << 10;
@@ -32,16 +33,19 @@ pub(crate) struct MemoryFile {
     length: u64,
 }
 
+/// An entity tag as it goes out.
+type Tag = [u8; EntityTag::BYTES];
+
 /// Bodies that were asked for lately, by their entity tags, which are hashes of them.
 pub(crate) struct MemoryFiles {
-    cache: Cache<HeaderValue, MemoryFile, ByLength>,
+    cache: Cache<Tag, MemoryFile, ByLength>,
 }
 
 #[derive(Clone)]
 struct ByLength;
 
-impl Weighter<HeaderValue, MemoryFile> for ByLength {
-    fn weight(&self, _: &HeaderValue, file: &MemoryFile) -> u64 {
+impl Weighter<Tag, MemoryFile> for ByLength {
+    fn weight(&self, _: &Tag, file: &MemoryFile) -> u64 {
         file.length.max(1)
     }
 }
@@ -53,14 +57,20 @@ impl MemoryFiles {
         }
     }
 
+    /// Whether a body of so many bytes is worth a file.
+    pub(crate) fn takes(length: usize) -> bool {
+        (BYTES_MIN..=BYTES_MAX).contains(&length)
+    }
+
     /// The file of a body with that entity tag; `None` where sending the bytes is as good, or the
     /// system gives no file.
-    pub(crate) fn of(&self, etag: &HeaderValue, body: &[u8]) -> Option<MemoryFile> {
-        if !(BYTES_MIN..=BYTES_MAX).contains(&body.len()) {
+    pub(crate) fn of(&self, etag: &str, body: &[u8]) -> Option<MemoryFile> {
+        if !Self::takes(body.len()) {
             return None;
         }
+        let etag: Tag = etag.as_bytes().try_into().ok()?;
         self.cache
-            .get_or_insert_with(etag, || MemoryFile::with(body))
+            .get_or_insert_with(&etag, || MemoryFile::with(body))
             .ok()
     }
 }

@@ -80,7 +80,7 @@ pub enum Target {
 }
 
 /// How long a client may keep an asset without asking again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CachePolicy {
     /// Asked for again on every use: pages and data.
     NoCache,
@@ -91,7 +91,7 @@ pub enum CachePolicy {
 }
 
 /// A place in [`SiteRules::field_sets`](crate::SiteRules::field_sets).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FieldSetId(u16);
 
 impl FieldSetId {

@@ -12,20 +12,22 @@
 //! ```
 //!
 //! *Invariants:* total on any bytes; the verdict does not depend on how they are cut into pieces;
-//! the state has a fixed size and nothing is allocated. Not here: IO, answers, what a request
-//! asks for.
+//! the state has a fixed size and nothing is allocated. [`PlainGet`] recognises the plainest of requests
+//! at once, and none that the framing would refuse. Not here: IO, answers.
 
 mod bytes;
 mod chunks;
 mod fields;
 mod framing;
 mod host;
+mod plain;
 mod refusal;
 mod request_line;
 mod text;
 
 pub use framing::{Framing, Limits, Place, Refused};
 pub use host::is_host;
+pub use plain::{FieldRoom, PlainGet, Recognised};
 pub use refusal::Refusal;
 
 /// Whether a head that a more lenient parser has found whole has no line that ends with LF alone,

@@ -27,7 +27,7 @@ pub type Resolve = Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<IpAdd
 /// What a store on a server needs from its surroundings.
 #[derive(Clone, Default)]
 pub struct OpenOptions {
-    /// Finds the addresses of host names; the system does if this is `None`.
+    /// Finds the addresses of host names. Without it a server is given by an address.
     pub resolve: Option<Resolve>,
     /// Authorities that a server's certificate may come from, beside those that browsers trust.
     pub extra_roots: Vec<CertificateDer<'static>>,

@@ -92,12 +92,10 @@ impl Endpoint {
         if let Ok(address) = host.parse() {
             return Ok(vec![address]);
         }
-        let found = match &self.options.resolve {
-            Some(resolve) => resolve(host.clone()).await,
-            None => tokio::net::lookup_host((&host[..], self.location.port))
-                .await
-                .map(|addresses| addresses.map(|address| address.ip()).collect()),
+        let Some(resolve) = &self.options.resolve else {
+            return Err(self.no_address("nothing here resolves names"));
         };
+        let found = resolve(host.clone()).await;
         found.map_err(|error| self.no_address(&error.to_string()))
     }
 

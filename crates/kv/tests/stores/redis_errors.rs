@@ -147,8 +147,10 @@ async fn names_go_through_the_given_resolver() {
         resolve: Some(Arc::new(|_| Box::pin(std::future::ready(Ok(Vec::new()))))),
         ..OpenOptions::default()
     };
-    let error = Store::open_with(&location, options).await.err().unwrap();
-    assert!(matches!(error, OpenError::NoAddress { .. }), "{error}");
+    for options in [options, OpenOptions::default()] {
+        let error = Store::open_with(&location, options).await.err().unwrap();
+        assert!(matches!(error, OpenError::NoAddress { .. }), "{error}");
+    }
 }
 
 #[tokio::test]

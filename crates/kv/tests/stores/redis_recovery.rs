@@ -104,7 +104,7 @@ async fn a_server_that_hangs_is_waited_for_once_and_nothing_is_sent_twice() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_may_come_later() {
     let port = free_port();
-    let location = Location::parse(&format!("redis://localhost:{port}")).unwrap();
+    let location = Location::parse(&format!("redis://127.0.0.1:{port}")).unwrap();
     let (store, failure) = Store::open_optional(&location, OpenOptions::default())
         .await
         .unwrap();

@@ -92,13 +92,15 @@ impl Session {
     fn give_up(&mut self, instance: &mut Instance) -> Step {
         let state = instance.store.data_mut();
         for open in state.requests.drain(..) {
-            if open.has_answer() {
-                state.log.error(
-                    "the script waits for something that will never happen, and is ended: a stream \
-                     without an end, or a promise given to waitUntil that is never settled",
-                );
+            if !open.has_answer() {
+                answer(open, Err(CallError::NeverAnswers));
+                continue;
             }
-            answer(open, Err(CallError::NeverAnswers));
+            state.log.error(
+                "the script waits for something that will never happen, and is ended: a stream \
+                 without an end, or a promise given to waitUntil that is never settled",
+            );
+            answer(open, Err(CallError::BrokenBody));
         }
         self.open.clear();
         Step::Over
