@@ -13,6 +13,7 @@ use site_rules::{CorsError, Origins};
 use worker_host::Worker;
 
 use crate::admission::Admission;
+use crate::collected_body::BodyRoom;
 use crate::decoded::Decoded;
 use crate::find::{self, Asked, Destination};
 use crate::heads::Heads;
@@ -41,6 +42,7 @@ pub struct App {
     pub(crate) modified_header: Option<HeaderValue>,
     prefix: String,
     pub(crate) body_timeout: Duration,
+    pub(crate) body_room: BodyRoom,
     pub(crate) surroundings: Surroundings,
     pub(crate) admission: Admission,
     pub(crate) watch: &'static Watch,
@@ -141,6 +143,7 @@ impl App {
             modified.and_then(|date| HeaderValue::try_from(httpdate::fmt_http_date(date)).ok());
         let prefix = options.prefix.unwrap_or_else(|| meta.prefix.clone());
         let watch = Watch::new(options.watch, meta, &prefix);
+        let body_room = BodyRoom::new(workers.longest_request_body());
         Ok(Arc::new_cyclic(|this| Self {
             workers,
             decoded: Decoded::new(),
@@ -152,6 +155,7 @@ impl App {
             modified_header,
             prefix,
             body_timeout: options.body_timeout,
+            body_room,
             surroundings,
             admission: Admission::new(options.admission),
             watch,

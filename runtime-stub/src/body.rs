@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 
+use crate::open_requests::OpenRequest;
 use crate::watch::Record;
 
 /// Anything that can stop a body halfway; the connection is then closed.
@@ -18,6 +19,8 @@ pub struct Body {
     kind: Kind,
     /// Closed when the body is dropped.
     record: Option<Box<Record>>,
+    /// Over when the body is dropped.
+    request: Option<OpenRequest>,
 }
 
 enum Kind {
@@ -31,7 +34,11 @@ enum Kind {
 
 impl Body {
     fn new(kind: Kind) -> Self {
-        Self { kind, record: None }
+        Self {
+            kind,
+            record: None,
+            request: None,
+        }
     }
 
     pub(crate) fn empty() -> Self {
@@ -42,6 +49,14 @@ impl Body {
     pub(crate) fn recorded(self, record: Box<Record>) -> Self {
         Self {
             record: Some(record),
+            ..self
+        }
+    }
+
+    /// This body, for whose end a request is open.
+    pub(crate) fn of(self, request: OpenRequest) -> Self {
+        Self {
+            request: Some(request),
             ..self
         }
     }
@@ -84,11 +99,17 @@ impl http_body::Body for Body {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        if let Some(request) = &this.request {
+            request.piece_wanted();
+        }
         let frame = match &mut this.kind {
             Kind::Whole(bytes) => Poll::Ready(bytes.take().map(Frame::data).map(Ok)),
             Kind::Parts(parts) => Poll::Ready(parts.pop_front().map(Frame::data).map(Ok)),
             Kind::Boxed(body) => Pin::new(body).poll_frame(context),
         };
+        if let (Some(request), Poll::Ready(Some(_))) = (&this.request, &frame) {
+            request.piece_given();
+        }
         if let (Some(record), Poll::Ready(Some(frame))) = (&mut this.record, &frame) {
             match frame {
                 Ok(frame) => record.sent(frame.data_ref().map_or(0, Bytes::len)),

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -25,9 +24,10 @@ use crate::edge::Edge;
 use crate::framed_io::Framed;
 use crate::frames_io::FramesIo;
 use crate::log;
+use crate::open_requests::{OpenRequest, OpenRequests};
 use crate::peer::Peer;
 use crate::settings::ConnectionLimits;
-use crate::timed_io::{Crowd, OpenRequest, Timed};
+use crate::timed_io::{Crowd, Timed};
 use crate::watch::LimitName;
 
 /// hyper takes no smaller buffer for a head.
@@ -154,12 +154,18 @@ pub(crate) async fn accept(
         if connections.places.available_permits() == 0 {
             LimitName::MaxConnections.hit();
         }
-        // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&connections.places).acquire_owned().await else {
-            continue;
+        let next = async {
+            let place = match has_stepped_back {
+                // What comes now was on its way here before, and would be reset: no more than the
+                // kernel keeps for who accepts.
+                true => Arc::clone(&connections.places).try_acquire_owned().ok(),
+                // The semaphore is never closed.
+                false => Arc::clone(&connections.places).acquire_owned().await.ok(),
+            };
+            (listener.accept().await, place)
         };
-        let accepted = tokio::select! {
-            // First, or it would never come to it while connections keep coming.
+        let (accepted, place) = tokio::select! {
+            // First, or it would never come to it while connections keep coming, or none may come.
             biased;
             _ = ending.begun(), if !has_stepped_back => {
                 has_stepped_back = true;
@@ -168,7 +174,7 @@ pub(crate) async fn accept(
                     false => return,
                 }
             }
-            accepted = listener.accept() => accepted,
+            next = next => next,
             () = quiet.over(), if has_stepped_back => return,
         };
         match accepted {
@@ -258,7 +264,7 @@ impl Server {
 /// The places that a connection takes, until it ends.
 struct Held {
     crowd: Crowd,
-    _of_all: OwnedSemaphorePermit,
+    _of_all: Option<OwnedSemaphorePermit>,
     _of_client: ClientPlace,
 }
 
@@ -293,7 +299,7 @@ async fn serve(
     // A client that is gone, too slow, or speaks something else.
     let Ok((stream, peer)) = opened else { return };
     let agreed = stream.agreed_on_http2();
-    let open_requests = Arc::new(AtomicU32::new(0));
+    let open_requests: Arc<OpenRequests> = Arc::default();
     let io = Timed::new(stream, limits, Arc::clone(&open_requests));
     let mut io = io.in_crowd(places.crowd.clone());
     let sniffed = tokio::select! {
@@ -320,7 +326,6 @@ async fn serve(
         let open = OpenRequest::new(&open_requests);
         let (edge, peer) = (entrance.edge.clone(), peer.clone());
         async move {
-            let _open = open;
             let version = request.version();
             let mut response = edge.answer(request, &peer).await;
             if edge.watch().is_draining() && version <= Version::HTTP_11 {
@@ -328,7 +333,7 @@ async fn serve(
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, close);
             }
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(response.map(|body| body.of(open)))
         }
     });
     // Whatever ends a connection early is the client's doing, and it is gone.

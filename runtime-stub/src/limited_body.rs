@@ -11,7 +11,7 @@ use limits::{ByteSize, TimeSpan};
 use tokio::time::{Instant, Sleep};
 use worker_host::RequestBodyError;
 
-use crate::worker_call::BodyFailure;
+use crate::collected_body::BodyFailure;
 
 /// A body whose pieces are counted, and that may not stand still for too long.
 pub(crate) struct LimitedBody<B> {
@@ -46,7 +46,7 @@ impl<B> LimitedBody<B> {
         let error = match failure {
             BodyFailure::TooLarge(_) => RequestBodyError::TooLarge,
             BodyFailure::TooSlow(_) => RequestBodyError::TooSlow,
-            BodyFailure::Broken => RequestBodyError::Broken,
+            BodyFailure::Broken | BodyFailure::NoRoom => RequestBodyError::Broken,
         };
         // The first one is the reason.
         let _ = self.failure.set(failure);

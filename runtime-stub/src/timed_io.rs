@@ -9,7 +9,6 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep};
 
 use crate::memory_files::MemoryFile;
+use crate::open_requests::{OpenRequest, OpenRequests};
 use crate::settings::ConnectionLimits;
 use crate::stream::Stream;
 use crate::watch::LimitName;
@@ -32,22 +32,6 @@ const AHEAD_BYTES_MAX: usize = 4096;
 
 /// How long the end of a connection may take to be said.
 const GOODBYE_TIME_MAX: Duration = Duration::from_secs(1);
-
-/// While one of these lives the client waits for us, not we for the client.
-pub(crate) struct OpenRequest(Arc<AtomicU32>);
-
-impl OpenRequest {
-    pub(crate) fn new(count: &Arc<AtomicU32>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for OpenRequest {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// How long a connection may be idle while there are few places left for others.
 const IDLE_IN_CROWD: Duration = Duration::from_secs(5);
@@ -80,7 +64,7 @@ impl Crowd {
 pub(crate) struct Timed<S> {
     io: S,
     limits: ConnectionLimits,
-    open_requests: Arc<AtomicU32>,
+    open_requests: Arc<OpenRequests>,
     crowd: Option<Crowd>,
     /// When the last bytes went either way.
     active: Instant,
@@ -96,7 +80,7 @@ pub(crate) struct Timed<S> {
 }
 
 impl<S> Timed<S> {
-    pub(crate) fn new(io: S, limits: ConnectionLimits, open_requests: Arc<AtomicU32>) -> Self {
+    pub(crate) fn new(io: S, limits: ConnectionLimits, open_requests: Arc<OpenRequests>) -> Self {
         let active = Instant::now();
         // A client that has just connected is about to send its first head.
         let timer = Box::pin(tokio::time::sleep_until(active + limits.header_timeout));
@@ -130,7 +114,10 @@ impl<S> Timed<S> {
         if let Some(since) = self.write_waits_since {
             return since + self.limits.body_timeout;
         }
-        if self.open_requests.load(Ordering::Relaxed) > 0 {
+        if let Some(since) = self.open_requests.unread_since() {
+            return since + self.limits.body_timeout;
+        }
+        if self.open_requests.are_there() {
             // The body of a request has a limit of its own, where it is read.
             return Instant::now() + self.limits.idle_timeout;
         }
@@ -149,7 +136,8 @@ impl<S> Timed<S> {
 
     /// The limit that [`deadline`](Self::deadline) is about.
     fn limit(&self) -> LimitName {
-        match (self.write_waits_since, self.head_began) {
+        let unread_since = self.write_waits_since.or(self.open_requests.unread_since());
+        match (unread_since, self.head_began) {
             (Some(_), _) => LimitName::BodyTimeout,
             (None, Some(_)) => LimitName::HeaderTimeout,
             (None, None) => LimitName::IdleTimeout,
@@ -183,8 +171,8 @@ impl<S> Timed<S> {
     fn after_read(&mut self) {
         let now = Instant::now();
         self.active = now;
-        let waits_for_head = self.open_requests.load(Ordering::Relaxed) == 0;
-        if !self.is_http2 && waits_for_head && self.head_began.is_none() {
+        let may_be_head = !self.is_http2 && self.head_began.is_none();
+        if may_be_head && !self.open_requests.are_there() {
             self.head_began = Some(now);
             self.tighten();
         }
@@ -417,9 +405,9 @@ mod tests {
         connections_max: 1,
     };
 
-    fn connection() -> (DuplexStream, Timed<DuplexStream>, Arc<AtomicU32>) {
+    fn connection() -> (DuplexStream, Timed<DuplexStream>, Arc<OpenRequests>) {
         let (client, server) = duplex(16);
-        let open = Arc::new(AtomicU32::new(0));
+        let open = Arc::default();
         (client, Timed::new(server, LIMITS, Arc::clone(&open)), open)
     }
 
@@ -531,6 +519,21 @@ mod tests {
         assert!(silent.await.is_err());
         drop(request);
         assert!(gives_up_after(&mut io).await <= 75);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_leaves_an_answer_where_it_is_is_given_up_whatever_it_sends() {
+        let (mut client, mut io, open) = connection();
+        let request = OpenRequest::new(&open);
+        request.piece_given();
+        tokio::spawn(async move {
+            while client.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        // The timer that was set for a head is the first that looks.
+        let seconds = gives_up_after(&mut io).await;
+        assert!((30..=40).contains(&seconds), "{seconds}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bundle_format::meta::WorkerKind;
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use futures_core::Stream;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
@@ -16,6 +16,7 @@ use kv::KvError;
 use worker_host::{CallError, WorkerBody, WorkerRequest, WorkerResponse};
 
 use crate::app::App;
+use crate::collected_body::{BodyFailure, Collected, Reading};
 use crate::limited_body::LimitedBody;
 use crate::log;
 use crate::refusal::Refusal;
@@ -187,17 +188,6 @@ enum Failure {
     Call(#[from] CallError),
 }
 
-/// Why a request body was not read to its end.
-#[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum BodyFailure {
-    #[error("the request body is longer than its limit `request_body` of {0}")]
-    TooLarge(limits::ByteSize),
-    #[error("the request body stood still for longer than {0}")]
-    TooSlow(limits::TimeSpan),
-    #[error("the request body broke off")]
-    Broken,
-}
-
 impl Failure {
     fn refusal(&self) -> Refusal {
         match self {
@@ -205,6 +195,7 @@ impl Failure {
             Self::Body(BodyFailure::TooLarge(_)) => Refusal::PayloadTooLarge,
             Self::Body(BodyFailure::TooSlow(_)) => Refusal::RequestTimeout,
             Self::Body(BodyFailure::Broken) => Refusal::BadRequest,
+            Self::Body(BodyFailure::NoRoom) => Refusal::Busy,
             Self::Call(error) => match error {
                 CallError::Busy { .. }
                 | CallError::Timeout { waiting: true, .. }
@@ -236,6 +227,7 @@ impl Failure {
             Self::Body(BodyFailure::TooLarge(_)) => FailureKind::RequestTooLarge,
             Self::Body(BodyFailure::TooSlow(_)) => FailureKind::RequestTooSlow,
             Self::Body(BodyFailure::Broken) => FailureKind::RequestBroken,
+            Self::Body(BodyFailure::NoRoom) => FailureKind::Busy,
             Self::Call(error) => match error {
                 CallError::Busy { .. } => FailureKind::Busy,
                 CallError::Timeout { waiting: true, .. } => FailureKind::Waited,
@@ -267,7 +259,9 @@ impl Failure {
             Self::Call(CallError::Store(KvError::SnapshotTooLarge { .. })) => {
                 Some(LimitName::KvSnapshot)
             }
-            Self::Load(_) | Self::Body(BodyFailure::Broken) | Self::Call(_) => None,
+            Self::Load(_)
+            | Self::Body(BodyFailure::Broken | BodyFailure::NoRoom)
+            | Self::Call(_) => None,
         }
     }
 }
@@ -279,8 +273,12 @@ async fn call<B: Buf, E>(
     headers: HeaderMap,
     body: impl Stream<Item = Result<B, E>>,
 ) -> Result<WorkerResponse, Failure> {
-    let limit = app.workers.request_body_limit(target.worker);
-    let body = collect(app, &headers, body, limit).await?;
+    let reading = Reading {
+        limit: app.workers.request_body_limit(target.worker),
+        timeout: app.body_timeout,
+        room: &app.body_room,
+    };
+    let Collected { body, _room } = reading.collect(announced(&headers), body).await?;
     let worker = app.worker(target.worker).await.map_err(Failure::Load)?;
     Ok(worker.call(target.request(method, headers, body)).await?)
 }
@@ -288,33 +286,6 @@ async fn call<B: Buf, E>(
 /// What the client says of the length of the body.
 fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// The whole body, refused as soon as it is known to be too long.
-async fn collect<B: Buf, E>(
-    app: &App,
-    headers: &HeaderMap,
-    body: impl Stream<Item = Result<B, E>>,
-    limit: limits::ByteSize,
-) -> Result<Bytes, BodyFailure> {
-    if announced(headers).is_some_and(|length| length > limit.0) {
-        return Err(BodyFailure::TooLarge(limit));
-    }
-    let mut body = std::pin::pin!(body);
-    let mut collected = BytesMut::new();
-    loop {
-        let next = std::future::poll_fn(|context| body.as_mut().poll_next(context));
-        let piece = match tokio::time::timeout(app.body_timeout, next).await {
-            Ok(Some(Ok(piece))) => piece,
-            Ok(Some(Err(_))) => return Err(BodyFailure::Broken),
-            Ok(None) => return Ok(collected.freeze()),
-            Err(_) => return Err(BodyFailure::TooSlow(limits::TimeSpan(app.body_timeout))),
-        };
-        if (collected.len() + piece.remaining()) as u64 > limit.0 {
-            return Err(BodyFailure::TooLarge(limit));
-        }
-        bytes::BufMut::put(&mut collected, piece);
-    }
 }
 
 /// What the wws protocol implies, as in wws 1.7. A script says itself what it answers with.

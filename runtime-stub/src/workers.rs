@@ -93,6 +93,15 @@ impl Workers {
         slot.map_or(ByteSize(0), |slot| slot.settings.limits.request_body)
     }
 
+    /// The longest body that any worker takes.
+    pub(crate) fn longest_request_body(&self) -> ByteSize {
+        let limits = self
+            .slots
+            .iter()
+            .map(|slot| slot.settings.limits.request_body);
+        limits.max().unwrap_or(ByteSize(0))
+    }
+
     /// Whether a worker reads the body of a request as it comes.
     pub(crate) fn reads_streams(&self, worker: usize) -> bool {
         self.slots

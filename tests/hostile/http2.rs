@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::{answers_until_closed, assert_alive, connect, is_closed, start};
-use crate::support::RunningApp;
+use crate::support::{RunningApp, TestSite};
 
 #[test]
 fn half_a_preface_of_http_2_has_no_more_time() {
@@ -238,6 +238,47 @@ fn host_and_authority_are_the_same_or_nothing_is_answered() {
     check(&app, b"a'b", None, OK);
     check(&app, b"u@a", None, BAD_REQUEST);
     assert_alive(&app);
+}
+
+/// Its windows stay closed, so that no write waits; what it sends makes the connection look busy.
+#[test]
+fn a_client_that_leaves_an_answer_where_it_is_is_given_up_whatever_it_sends() {
+    let endless = "export default { fetch() { return new Response(new ReadableStream({\
+                   pull(c) { c.enqueue(new Uint8Array(65536)) } })) } };";
+    let site = TestSite::new()
+        .file("public/index.html", "<h1>Home</h1>")
+        .file("endless.js", endless);
+    let app = site.bundle().start(&[
+        "--body-timeout",
+        "500ms",
+        "--idle-timeout",
+        "500ms",
+        "--worker-time",
+        "10m",
+        "--worker-concurrency",
+        "1",
+    ]);
+    let mut frames = Frames::to(&app);
+    // SETTINGS_INITIAL_WINDOW_SIZE (RFC 9113, 6.5.2).
+    frames.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    frames.get(1, "/endless", &[]);
+    assert_eq!(frames.status(1), "200");
+    let mut pinging = frames.stream.try_clone().unwrap();
+    std::thread::spawn(move || {
+        while pinging.write_all(&frame(PING, 0, 0, b"12345678")).is_ok() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let error = loop {
+        if let Err(error) = frames.read() {
+            break error;
+        }
+    };
+    assert!(is_closed(&error), "{error}");
+    // And the worker has a place for others again.
+    let mut frames = Frames::to(&app);
+    frames.get(1, "/endless", &[]);
+    assert_eq!(frames.status(1), "200");
 }
 
 #[test]

@@ -88,6 +88,41 @@ fn a_path_is_left_to_the_next_app_under_load() {
     assert!(!path.exists());
 }
 
+/// Whoever has no place left for connections still gets what the kernel has given it.
+#[test]
+fn an_app_with_all_connections_taken_can_be_replaced() {
+    let endless = "export default { fetch() { return new Response(new ReadableStream({\
+                   async pull(c) { c.enqueue(new Uint8Array(1));\
+                   await new Promise(done => setTimeout(done, 50)) } })) } };";
+    let app = site().file("endless.js", endless).bundle();
+    let shared = |port: u16, more: &[&str]| {
+        let port = port.to_string();
+        let flags = [&["--port", &port, "--reuse-port"], more].concat();
+        RunningApp::start(app.plain_command(&flags))
+    };
+    let full = shared(0, &["--max-connections", "2"]);
+    let port = full.port();
+    let taken: Vec<Connection> = (0..2)
+        .map(|_| {
+            let mut connection = Connection::open(port).unwrap();
+            connection
+                .send(b"GET /endless HTTP/1.1\r\nhost: a\r\n\r\n")
+                .unwrap();
+            connection.head().unwrap().assert_status(200);
+            connection
+        })
+        .collect();
+    let _next = shared(port, &[]);
+    full.signal("TERM");
+    for _ in 0..40 {
+        let answer = Connection::open(port)
+            .unwrap()
+            .request("GET", "/", &[], b"");
+        assert_eq!(answer.assert_status(200).text(), "<h1>Home</h1>");
+    }
+    drop(taken);
+}
+
 #[test]
 fn only_who_shares_a_port_can_be_followed() {
     let app = site().bundle();

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 
 use super::{handler, logged, worker};
-use crate::support::{RunningApp, assert_discreet, wait_for};
+use crate::support::{RunningApp, assert_discreet, post_http2, wait_for};
 
 /// Time enough for whatever a test does.
 const NO_LIMIT: [&str; 2] = ["--worker-time", "10m"];
@@ -180,6 +180,23 @@ fn a_client_that_goes_away_from_an_endless_stream_leaves_its_place_to_others() {
         "console.log('here');\n\
          return new Response(new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(65536)) } }))",
     );
+}
+
+/// Whoever waits for the next piece of an answer is not idle.
+#[test]
+fn a_stream_may_pause_for_longer_than_a_connection_may_be_idle() {
+    let site = worker(
+        "let calls = 0; return new Response(new ReadableStream({ async pull(controller) {\n\
+         if (calls++ === 2) return controller.close();\n\
+         await new Promise(done => setTimeout(done, 700));\n\
+         controller.enqueue(new TextEncoder().encode('piece ')) } }))",
+    );
+    let app = site.bundle().start(&["--idle-timeout", "300ms"]);
+    assert_eq!(app.get("/w").assert_status(200).text(), "piece piece ");
+    let posted = app.connect().request("POST", "/w", &[], b"a");
+    assert_eq!(posted.assert_status(200).text(), "piece piece ");
+    let answer = post_http2(&app, "/w", b"a", http::HeaderMap::new());
+    assert_eq!(answer.body, b"piece piece ");
 }
 
 #[test]
