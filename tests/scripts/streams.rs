@@ -191,7 +191,10 @@ fn a_stream_may_pause_for_longer_than_a_connection_may_be_idle() {
          await new Promise(done => setTimeout(done, 700));\n\
          controller.enqueue(new TextEncoder().encode('piece ')) } }))",
     );
-    let app = site.bundle().start(&["--idle-timeout", "300ms"]);
+    // The first time that a connection looks is when a head has to be there.
+    let app = site
+        .bundle()
+        .start(&["--idle-timeout", "300ms", "--header-timeout", "300ms"]);
     assert_eq!(app.get("/w").assert_status(200).text(), "piece piece ");
     let posted = app.connect().request("POST", "/w", &[], b"a");
     assert_eq!(posted.assert_status(200).text(), "piece piece ");
