@@ -36,7 +36,7 @@ use crate::body::{Body, BodyError};
 use crate::client::Client;
 use crate::find::{Asked, AssetRef, Destination};
 use crate::host;
-use crate::https::Https;
+use crate::https::{Https, Way};
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::request_id::X_REQUEST_ID;
@@ -195,8 +195,12 @@ impl Edge {
         if let Err(refusal) = host::check(&request) {
             return refuse(refusal);
         }
-        if let Some(location) = self.https.location(&request) {
-            return route::send_on(StatusCode::PERMANENT_REDIRECT.as_u16(), location);
+        match self.https.way(&request) {
+            Way::Here => {}
+            Way::On(location) => {
+                return route::send_on(StatusCode::PERMANENT_REDIRECT.as_u16(), location);
+            }
+            Way::Nowhere => return refuse(Refusal::BadRequest),
         }
         if let Some(cors) = &self.app.rules.cors
             && CorsAnswers::is_preflight(request.method(), request.headers())
