@@ -1,6 +1,6 @@
 //! `_redirects`: where clients are sent.
 
-use super::{check_sent, get, site};
+use super::{ECHO, check_sent, get, site};
 use crate::support::TestSite;
 
 #[test]
@@ -77,6 +77,42 @@ fn a_worker_wins_unless_the_rule_is_forced() {
     check_sent(&app, "/api/2", 301, "/x");
     check_sent(&app, "/else", 302, "/rest");
     app.get("/_redirects").assert_status(302);
+}
+
+#[test]
+fn a_rule_for_a_host_holds_for_the_one_that_a_trusted_proxy_names() {
+    let rules = "https://www.site.example/* https://site.example/:splat 301!\n";
+    let app = site()
+        .file("_redirects", rules)
+        .file("api/echo.js", ECHO)
+        .file("wws.toml", "workers.scripts = ['api/*.js']")
+        .bundle();
+    let behind = app.start(&["--trusted-proxy", "127.0.0.1"]);
+    let alone = app.start(&[]);
+    for said in [
+        ("X-Forwarded-Host", "www.site.example"),
+        ("Forwarded", "host=www.site.example"),
+    ] {
+        for general in [&[][..], &[("te", "trailers")]] {
+            for path in ["/about", "/api/echo"] {
+                let fields = [&[("host", "internal"), said], general].concat();
+                let answer = behind.get_with(path, &fields);
+                let location = format!("https://site.example{path}");
+                assert_eq!(
+                    answer.assert_status(301).field("location"),
+                    Some(&*location)
+                );
+                alone.get_with(path, &fields).assert_status(200);
+                // What a proxy has renamed is not what the client asked.
+                let fields = [&[("host", "www.site.example"), (said.0, "host=b")], general];
+                let other = match said.0 {
+                    "Forwarded" => fields.concat(),
+                    _ => [&[("host", "www.site.example"), (said.0, "b")], general].concat(),
+                };
+                behind.get_with(path, &other).assert_status(200);
+            }
+        }
+    }
 }
 
 #[test]
