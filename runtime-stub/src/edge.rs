@@ -30,6 +30,7 @@ use hyper_util::service::TowerToHyperService;
 use warp::{Filter, Reply};
 use worker_host::WorkerBody;
 
+use crate::admission::{ClientPlace, TooMany};
 use crate::app::App;
 use crate::asset::{self, AssetError, Chosen, PlainAnswer};
 use crate::body::{Body, BodyError};
@@ -152,6 +153,11 @@ impl Edge {
 
     pub(crate) fn watch(&self) -> &'static Watch {
         self.app.watch
+    }
+
+    /// Lets a connection of this peer in, if it may have one more.
+    pub(crate) fn admit(&self, peer: &Peer) -> Result<ClientPlace, TooMany> {
+        self.app.admission.connect(peer, self.watch().trusts(peer))
     }
 
     async fn answer_unseen<B>(
