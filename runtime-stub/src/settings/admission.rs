@@ -6,6 +6,9 @@ use admission::Rate;
 use clap::Args;
 use limits::ByteSize;
 
+/// hyper refuses longer targets itself.
+const TARGET_BYTES_MAX: usize = u16::MAX as usize - 1;
+
 /// Flags about what one client may have.
 #[derive(Args, Debug, Clone)]
 pub(super) struct AdmissionArgs {
@@ -75,7 +78,7 @@ impl AdmissionArgs {
             head: http1_framing::Limits {
                 head_bytes: self.max_header_size,
                 fields: self.max_header_fields.into(),
-                target_bytes: self.max_uri,
+                target_bytes: self.max_uri.min(TARGET_BYTES_MAX),
             },
             streams_max: self.max_streams,
             connections_each_max: self.max_connections_per_ip.unwrap_or(each_max_default),
