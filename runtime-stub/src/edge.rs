@@ -306,6 +306,7 @@ impl Edge {
         if let Some(introduction) = request.extensions_mut().remove::<Introduction>() {
             introduction.write(request.headers_mut());
         }
+        host::write(&mut request);
         if self.app.workers.reads_streams(target.worker) {
             return self.component(target, request).await;
         }

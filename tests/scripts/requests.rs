@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{handler, json_of, project, worker};
-use crate::support::{RunningApp, TestSite};
+use crate::support::{RunningApp, TestSite, request_http2};
 
 /// Answers with all that it can tell of a request.
 const ECHO: &str = "return Response.json({ method: request.method, url: request.url,\n\
@@ -56,6 +56,26 @@ fn the_url_is_absolute_with_the_host_that_the_client_named() {
                 "http://a/files/a%20b//c?/..;",
             );
         });
+}
+
+#[test]
+fn the_host_is_a_field_over_http_2_too() {
+    let body = "return new Response(`${request.headers.get('host')} ${request.url}`)";
+    let app = worker(body)
+        .bundle()
+        .start(&["--trusted-proxy", "127.0.0.1"]);
+    let text = |fields: &[(&str, &str)]| {
+        let answer = request_http2(&app, "GET", "/w?a", fields);
+        String::from_utf8(answer.body).unwrap()
+    };
+    let host = format!("localhost:{}", app.port());
+    assert_eq!(text(&[]), format!("{host} http://{host}/w?a"));
+    assert_eq!(
+        text(&[("host", &host)]),
+        format!("{host} http://{host}/w?a")
+    );
+    let behind = [("x-forwarded-host", "shop.example")];
+    assert_eq!(text(&behind), "shop.example http://shop.example/w?a");
 }
 
 #[test]

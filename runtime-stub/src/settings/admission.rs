@@ -165,6 +165,8 @@ mod tests {
             rate: Some(Rate::new(600, Duration::from_secs(60), 3)),
         };
         assert_eq!(settle(&flags, 10_000).unwrap(), want);
+        let longest = settle(&["--max-uri=1MiB"], 1).unwrap().head.target_bytes;
+        assert_eq!(longest, 65534);
         let rate = settle(&["--rate-limit=5/s"], 1).unwrap().rate;
         assert_eq!(rate, Some(Rate::new(5, Duration::from_secs(1), 5)));
     }
