@@ -368,3 +368,38 @@ fn head_is_answered_with_the_fields_of_get_and_no_body() {
         assert_eq!(get.assert_status(200).text(), "12345");
     });
 }
+
+/// RFC 9110, 8.6 and 9.3.2.
+#[test]
+fn the_length_of_an_answer_to_head_is_the_one_that_get_has_or_none() {
+    let body = "const length = new URL(request.url).searchParams.get('l');\n\
+        const headers = length === null ? {} : { 'content-length': length };\n\
+        const status = Number(request.headers.get('x-status') ?? 200);\n\
+        return new Response(request.headers.get('x-body'), { status, headers });";
+    let app = worker(body).bundle().start(&[]);
+    let check = |path: &str, fields: &[(&str, &str)], want: Option<&str>| {
+        let mut connection = app.connect();
+        for _ in 0..2 {
+            let answer = connection.request("HEAD", path, fields, b"");
+            assert_eq!(answer.field("content-length"), want, "{path} {fields:?}");
+        }
+        let answer = request_http2(&app, "HEAD", path, fields);
+        let length = answer.fields.get("content-length");
+        let length = length.map(|length| length.to_str().unwrap());
+        assert_eq!(length, want, "HTTP/2: {path} {fields:?}");
+        assert_eq!(answer.body, b"");
+    };
+    check("/w?l=1234", &[], Some("1234"));
+    check("/w?l=0", &[], Some("0"));
+    check("/w", &[], None);
+    for none in ["-1", "x", "1,1", "18446744073709551616"] {
+        check(&format!("/w?l={none}"), &[], None);
+    }
+    check("/w?l=1234", &[("x-status", "204")], None);
+    check("/w?l=1234", &[("x-body", "12345")], Some("5"));
+    check("/w", &[("x-body", "12345")], Some("5"));
+    // To any other method it is what was sent.
+    let answer = app.get_with("/w?l=1234", &[("te", "trailers")]);
+    assert_eq!(answer.field("content-length"), Some("0"));
+    assert_eq!(app.get("/w?l=1234").field("content-length"), Some("0"));
+}
