@@ -368,13 +368,27 @@ mod tests {
     #[test]
     fn hyper_refuses_no_target_that_passes() {
         for byte in 0..=255 {
-            for before in ["/", "/a?", "/a?b?", "http://a", "http://a/", "http://a?", "http://[::1]"] {
+            for before in [
+                "/",
+                "/a?",
+                "/a?b?",
+                "http://a",
+                "http://a/",
+                "http://a?",
+                "http://[::1]",
+            ] {
                 check_target("POST", &[before.as_bytes(), &[byte]].concat());
                 check_target("POST", &[before.as_bytes(), &[byte], b"a/?"].concat());
             }
             check_target("CONNECT", &[b"a", &[byte][..], b"a:443"].concat());
         }
-        for host in ["[1:2:3:4:5:6:7:8]:80", "[::2:3:4:5:6:7:8]", "[::ffff:1.2.3.4]", "..", "~!$&'()*+,;="] {
+        for host in [
+            "[1:2:3:4:5:6:7:8]:80",
+            "[::2:3:4:5:6:7:8]",
+            "[::ffff:1.2.3.4]",
+            "..",
+            "~!$&'()*+,;=",
+        ] {
             check_target("GET", format!("http://{host}/").as_bytes());
         }
     }

@@ -149,7 +149,11 @@ mod tests {
             if let Some(host) = host {
                 request = request.header(HOST, host);
             }
-            assert_eq!(https.way(&request.body(()).unwrap()), want, "{uri} {host:?}");
+            assert_eq!(
+                https.way(&request.body(()).unwrap()),
+                want,
+                "{uri} {host:?}"
+            );
         }
     }
 

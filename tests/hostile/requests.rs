@@ -176,7 +176,12 @@ fn what_stands_in_no_uri_is_refused_like_all_that_is_refused() {
     ];
     for method in ["GET", "POST"] {
         for target in targets {
-            let request = [method.as_bytes(), b" ", target, b" HTTP/1.1\r\nhost: a\r\n\r\n"];
+            let request = [
+                method.as_bytes(),
+                b" ",
+                target,
+                b" HTTP/1.1\r\nhost: a\r\n\r\n",
+            ];
             let answer = raw(&app, &request.concat());
             answer.assert_status(400);
             let text = answer.text();
@@ -196,7 +201,8 @@ fn what_clients_leave_as_it_is_in_targets_is_served() {
     for fields in [&[][..], &[("te", "trailers")]] {
         app.get_with(&format!("/about?{query}"), fields)
             .assert_status(200);
-        app.get_with("/about|^[]{}'\"\u{e4}", fields).assert_status(404);
+        app.get_with("/about|^[]{}'\"\u{e4}", fields)
+            .assert_status(404);
     }
     app.get("/about?a=\"b\"&c=<d>").assert_status(200);
 }

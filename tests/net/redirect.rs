@@ -71,11 +71,7 @@ fn nothing_is_served_in_the_clear_to_who_cannot_be_sent_on() {
             .send(format!("{head}\r\n\r\n").as_bytes())
             .unwrap();
         let answer = connection.answer("GET").unwrap();
-        assert!(
-            !answer.text().contains("Home"),
-            "{head}: {}",
-            answer.text()
-        );
+        assert!(!answer.text().contains("Home"), "{head}: {}", answer.text());
         answer.assert_status(status);
     }
 }

@@ -100,10 +100,7 @@ fn a_rule_for_a_host_holds_for_the_one_that_a_trusted_proxy_names() {
                 let (ours, other) = ("www.site.example", "internal");
                 let sent = ask(&behind, other, ours);
                 let location = format!("https://site.example{path}");
-                assert_eq!(
-                    sent.assert_status(301).field("location"),
-                    Some(&*location)
-                );
+                assert_eq!(sent.assert_status(301).field("location"), Some(&*location));
                 ask(&behind, ours, other).assert_status(200);
                 ask(&alone, other, ours).assert_status(200);
             }

@@ -18,7 +18,12 @@ pub(crate) const fn is_target(byte: u8) -> bool {
 /// What of ASCII may stand in the path of a target, up to the `?` at its end. More than RFC 3986 allows:
 /// what browsers leave as it is (URL Standard, 1.3), and what the http crate lets pass besides.
 pub(crate) const fn is_path(byte: u8) -> bool {
-    is_target(byte) & byte.is_ascii() & (byte != b'?') & (byte != b'<') & (byte != b'>') & (byte != b'`')
+    is_target(byte)
+        & byte.is_ascii()
+        & (byte != b'?')
+        & (byte != b'<')
+        & (byte != b'>')
+        & (byte != b'`')
 }
 
 /// What of ASCII may stand in its query, by the same measure.

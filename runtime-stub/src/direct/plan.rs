@@ -128,7 +128,11 @@ pub(super) fn plan<'r>(get: &PlainGet<'r, '_>, edge: &Edge, peer: &Peer) -> Opti
 /// Whether a request says which host its client asked, in a way that a proxy may be believed.
 fn says_host(get: &PlainGet<'_, '_>) -> bool {
     let names = [X_FORWARDED_HOST, FORWARDED];
-    let is_one = |name: &str| names.iter().any(|of| name.eq_ignore_ascii_case(of.as_str()));
+    let is_one = |name: &str| {
+        names
+            .iter()
+            .any(|of| name.eq_ignore_ascii_case(of.as_str()))
+    };
     get.fields().any(|(name, _)| is_one(name))
 }
 

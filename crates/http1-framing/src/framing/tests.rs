@@ -145,7 +145,15 @@ fn targets_have_four_forms() {
     refused("CONNECT a%20b:443 HTTP/1.1\r\n", Refusal::Host);
     passes("GET / HTTP/1.1\r\nhost: a%20b\r\n\r\n");
     for bad in [
-        "/<", "/a>b", "/`", "/a`?b", "/?\"", "/?a=<b>", "/a??\"", "http://a/<", "http://a?\"",
+        "/<",
+        "/a>b",
+        "/`",
+        "/a`?b",
+        "/?\"",
+        "/?a=<b>",
+        "/a??\"",
+        "http://a/<",
+        "http://a?\"",
     ] {
         refused(target(bad), Refusal::TargetBytes);
     }
@@ -169,7 +177,12 @@ fn targets_beyond_ascii_are_utf_8() {
         b"\xc3\xa4\xa4",
         b"?\xe2\x82",
     ] {
-        for before in ["GET /", "GET /?", "GET /long-enough-for-a-run", "GET http://a/"] {
+        for before in [
+            "GET /",
+            "GET /?",
+            "GET /long-enough-for-a-run",
+            "GET http://a/",
+        ] {
             let line = [before.as_bytes(), bad, b" HTTP/1.1\r\n"].concat();
             refused(line, Refusal::TargetBytes);
         }
