@@ -25,6 +25,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use listen::{Listener, Socket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 
 use crate::app::App;
 use crate::log;
@@ -53,10 +54,10 @@ struct Admin {
     has_panel: bool,
 }
 
-/// Says where it listens, and answers for as long as the runtime lives.
-pub(crate) fn start(listener: Listener, has_panel: bool, app: Arc<App>) {
+/// Says where it listens, and answers for as long as its task lives.
+pub(crate) fn start(tasks: &mut JoinSet<()>, listener: Listener, has_panel: bool, app: Arc<App>) {
     log::line("admin", &[("address", &listener)]);
-    tokio::spawn(accept(listener, Admin { app, has_panel }));
+    tasks.spawn(accept(listener, Admin { app, has_panel }));
 }
 
 async fn accept(listener: Listener, admin: Admin) {

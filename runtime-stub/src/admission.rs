@@ -26,7 +26,8 @@ pub(crate) struct Admission {
 pub(crate) type ClientPlace = Option<Place>;
 
 /// The client has all connections that it may have.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the client has all connections that it may have")]
 pub(crate) struct TooMany;
 
 impl Admission {

@@ -24,6 +24,7 @@ use crate::direct::{Length, RenderedHead};
 use crate::find::AssetRef;
 use crate::refusal::Refusal;
 use crate::rules::Fields;
+use crate::worker_call::OfWorker;
 
 /// Work on more bytes than this (hashing, decoding) leaves the threads that serve connections.
 const INLINE_BYTES_MAX: u64 = 256 << 10;
@@ -152,7 +153,10 @@ pub(crate) async fn respond_refused(
 pub(crate) fn drop_body(response: &mut Response<Body>) {
     // Where GET would have no body either, a length of 0 would be a false one (RFC 9110, 8.6).
     let has_body = !matches!(response.status().as_u16(), 204 | 304);
-    if let Some(length) = response.body().size_hint().exact().filter(|_| has_body) {
+    let is_of_worker = response.extensions().get::<OfWorker>().is_some();
+    // A worker that sends nothing to HEAD may send something to GET.
+    let is_known = |length: &u64| has_body && (*length > 0 || !is_of_worker);
+    if let Some(length) = response.body().size_hint().exact().filter(is_known) {
         response
             .headers_mut()
             .entry(CONTENT_LENGTH)

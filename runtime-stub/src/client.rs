@@ -12,6 +12,7 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Uri};
 use http_semantics::{
     FORWARDED_FIELDS, Forwarding, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, forwarding,
+    is_of_proxy,
 };
 
 use crate::peer::Peer;
@@ -87,8 +88,14 @@ impl Client {
     }
 
     /// Replaces what a request says about its client by what is so: for workers, in whose fields
-    /// the first address of `X-Forwarded-For` is the client.
+    /// the first address of `X-Forwarded-For` is the client. What else a trusted proxy says stays.
     pub(crate) fn introduce(&self, fields: &mut HeaderMap) {
+        if self.forwarding.is_none() {
+            let claims = fields.keys().filter(|name| is_of_proxy(name));
+            for name in claims.cloned().collect::<Vec<_>>() {
+                fields.remove(name);
+            }
+        }
         for name in &FORWARDED_FIELDS {
             fields.remove(name);
         }
@@ -171,6 +178,10 @@ mod tests {
         ("x-forwarded-proto", "https"),
         ("x-forwarded-host", "a.example"),
         ("forwarded", "for=9.9.9.9"),
+        ("x-forwarded-port", "8443"),
+        ("x-forwarded-user", "admin"),
+        ("x-real-ip", "9.9.9.9"),
+        ("x-own", "of the client"),
     ];
 
     #[test]
@@ -183,6 +194,10 @@ mod tests {
         assert_eq!(field(&map, "x-forwarded-host"), None);
         assert_eq!(field(&map, "forwarded"), None);
         assert_eq!(field(&map, "host"), Some("proxy.example"));
+        for name in ["x-forwarded-port", "x-forwarded-user", "x-real-ip"] {
+            assert_eq!(field(&map, name), None);
+        }
+        assert_eq!(field(&map, "x-own"), Some("of the client"));
     }
 
     #[test]
@@ -196,6 +211,9 @@ mod tests {
             assert_eq!(field(&map, "x-forwarded-host"), Some("a.example"));
             assert_eq!(field(&map, "host"), Some("a.example"));
             assert_eq!(field(&map, "forwarded"), None);
+            assert_eq!(field(&map, "x-forwarded-port"), Some("8443"));
+            assert_eq!(field(&map, "x-forwarded-user"), Some("admin"));
+            assert_eq!(field(&map, "x-real-ip"), Some("9.9.9.9"));
         }
     }
 

@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::admission::{Admission, ClientPlace};
 use crate::direct;
-use crate::door::Door;
+use crate::door::{Door, Opened};
 use crate::edge::Edge;
 use crate::framed_io::Framed;
 use crate::frames_io::FramesIo;
@@ -183,9 +183,7 @@ pub(crate) async fn accept(
                     address,
                     is_tls: false,
                 };
-                let edge = &entrance.edge;
-                let is_trusted = edge.watch().trusts(&peer);
-                let Ok(of_client) = edge.app().admission.connect(&peer, is_trusted) else {
+                let Ok(of_client) = entrance.edge.admit(&peer) else {
                     continue;
                 };
                 let places = Held {
@@ -293,11 +291,18 @@ async fn serve(
     let Entrance { edge, door } = &*entrance;
     let _counted = edge.watch().connection();
     let opened = tokio::select! {
-        opened = door.open(socket, address, &limits) => opened,
+        opened = door.open(socket, address, edge, &limits) => opened,
         () = ending.over() => return,
     };
-    // A client that is gone, too slow, or speaks something else.
-    let Ok((stream, peer)) = opened else { return };
+    // A client that is gone, too slow, one too many, or speaks something else.
+    let Ok(Opened {
+        stream,
+        peer,
+        of_client: _of_client,
+    }) = opened
+    else {
+        return;
+    };
     let agreed = stream.agreed_on_http2();
     let open_requests: Arc<OpenRequests> = Arc::default();
     let io = Timed::new(stream, limits, Arc::clone(&open_requests));

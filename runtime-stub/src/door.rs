@@ -1,7 +1,8 @@
 //! The way in: what comes before the first byte of HTTP on a connection.
 //!
 //! First the header of the PROXY protocol, where one is expected, then the handshake of TLS. Both
-//! together have the time of a head.
+//! together have the time of a head. A client that only the header names is counted as soon as it is
+//! known: whoever has too many connections is refused before the handshake.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,6 +10,8 @@ use std::net::SocketAddr;
 use listen::Socket;
 use tokio_rustls::TlsAcceptor;
 
+use crate::admission::ClientPlace;
+use crate::edge::Edge;
 use crate::peer::Peer;
 use crate::settings::{ConnectionLimits, TrustedProxies};
 use crate::stream::Stream;
@@ -23,46 +26,70 @@ pub(crate) struct Door {
     pub(crate) proxies: Option<TrustedProxies>,
 }
 
+/// A connection that was let in.
+pub(crate) struct Opened {
+    pub(crate) stream: Stream,
+    pub(crate) peer: Peer,
+    /// What it holds of the places of the client that a proxy speaks for.
+    pub(crate) of_client: ClientPlace,
+}
+
 impl Door {
     /// Lets a connection in.
     ///
     /// # Errors
-    /// It is closed, too slow, or does not begin as it has to.
+    /// It is closed, too slow, does not begin as it has to, or is one more than its client may have.
     pub(crate) async fn open(
         &self,
         socket: Socket,
         address: Option<SocketAddr>,
+        edge: &Edge,
         limits: &ConnectionLimits,
-    ) -> io::Result<(Stream, Peer)> {
+    ) -> io::Result<Opened> {
         let is_proxied = self.proxies.as_ref().is_some_and(|proxies| match address {
             Some(address) => proxies.contains(address.ip()),
             None => proxies.contains_unix(),
         });
         if !is_proxied && self.tls.is_none() {
             let is_tls = false;
-            return Ok((Stream::Plain(socket), Peer { address, is_tls }));
+            return Ok(Opened {
+                stream: Stream::Plain(socket),
+                peer: Peer { address, is_tls },
+                of_client: None,
+            });
         }
         // Apart, or every connection would have room for a handshake as long as it lives.
-        let opening = Box::pin(self.introduce(socket, address, is_proxied));
+        let proxied = is_proxied.then_some(edge);
+        let opening = Box::pin(self.introduce(socket, address, proxied));
         let opened = tokio::time::timeout(limits.header_timeout, opening).await;
         opened.inspect_err(|_| LimitName::HeaderTimeout.hit())?
     }
 
+    /// `proxied` counts the client, where a proxy says who that is.
     async fn introduce(
         &self,
         mut socket: Socket,
-        mut address: Option<SocketAddr>,
-        is_proxied: bool,
-    ) -> io::Result<(Stream, Peer)> {
-        if is_proxied {
-            // A proxy that speaks for itself is who is there.
-            address = listen::read_proxy_header(&mut socket).await?.or(address);
+        address: Option<SocketAddr>,
+        proxied: Option<&Edge>,
+    ) -> io::Result<Opened> {
+        let is_tls = self.tls.is_some();
+        let mut peer = Peer { address, is_tls };
+        let mut of_client = None;
+        // A proxy that speaks for itself is who is there.
+        if let Some(edge) = proxied
+            && let Some(address) = listen::read_proxy_header(&mut socket).await?
+        {
+            peer.address = Some(address);
+            of_client = edge.admit(&peer).map_err(io::Error::other)?;
         }
         let stream = match &self.tls {
             Some(tls) => Stream::Tls(Box::new(tls.accept(socket).await?)),
             None => Stream::Plain(socket),
         };
-        let is_tls = self.tls.is_some();
-        Ok((stream, Peer { address, is_tls }))
+        Ok(Opened {
+            stream,
+            peer,
+            of_client,
+        })
     }
 }

@@ -30,13 +30,14 @@ use hyper_util::service::TowerToHyperService;
 use warp::{Filter, Reply};
 use worker_host::WorkerBody;
 
+use crate::admission::{ClientPlace, TooMany};
 use crate::app::App;
 use crate::asset::{self, AssetError, Chosen, PlainAnswer};
 use crate::body::{Body, BodyError};
 use crate::client::Client;
 use crate::find::{Asked, AssetRef, Destination};
 use crate::host;
-use crate::https::Https;
+use crate::https::{Https, Way};
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::request_id::X_REQUEST_ID;
@@ -154,6 +155,11 @@ impl Edge {
         self.app.watch
     }
 
+    /// Lets a connection of this peer in, if it may have one more.
+    pub(crate) fn admit(&self, peer: &Peer) -> Result<ClientPlace, TooMany> {
+        self.app.admission.connect(peer, self.watch().trusts(peer))
+    }
+
     async fn answer_unseen<B>(
         &self,
         request: Request<B>,
@@ -195,8 +201,12 @@ impl Edge {
         if let Err(refusal) = host::check(&request) {
             return refuse(refusal);
         }
-        if let Some(location) = self.https.location(&request) {
-            return route::send_on(StatusCode::PERMANENT_REDIRECT.as_u16(), location);
+        match self.https.way(&request) {
+            Way::Here => {}
+            Way::On(location) => {
+                return route::send_on(StatusCode::PERMANENT_REDIRECT.as_u16(), location);
+            }
+            Way::Nowhere => return refuse(Refusal::BadRequest),
         }
         if let Some(cors) = &self.app.rules.cors
             && CorsAnswers::is_preflight(request.method(), request.headers())
@@ -296,6 +306,7 @@ impl Edge {
         if let Some(introduction) = request.extensions_mut().remove::<Introduction>() {
             introduction.write(request.headers_mut());
         }
+        host::write(&mut request);
         if self.app.workers.reads_streams(target.worker) {
             return self.component(target, request).await;
         }

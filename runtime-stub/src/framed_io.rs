@@ -239,6 +239,8 @@ impl Substitute {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::Uri;
+    use proptest::prelude::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
     const GOOD: &str = "GET /a HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -346,6 +348,61 @@ mod tests {
         assert_eq!(lingers(body, b"").await, 2);
         // Who sends without end is cut off by the bytes.
         assert_eq!(lingers(BAD, &[b'x'; 4096]).await, 0);
+    }
+
+    /// What passes and what is refused for the sake of hyper is what hyper lets pass and refuses.
+    #[track_caller]
+    fn check_target(method: &str, target: &[u8]) {
+        let lines = b" HTTP/1.1\r\nhost: a\r\n\r\n";
+        let request = [method.as_bytes(), b" ", target, lines].concat();
+        let verdict = Framing::new(Limits::default()).push(&request);
+        let is_uri = Uri::try_from(target).is_ok();
+        let shown = target.escape_ascii();
+        match verdict.map_err(|refused| refused.refusal) {
+            Ok(_) => assert!(is_uri, "hyper refuses {shown}"),
+            Err(Refusal::TargetBytes) => assert!(!is_uri, "hyper lets {shown} pass"),
+            Err(_) => {}
+        }
+    }
+
+    #[test]
+    fn hyper_refuses_no_target_that_passes() {
+        for byte in 0..=255 {
+            for before in [
+                "/",
+                "/a?",
+                "/a?b?",
+                "http://a",
+                "http://a/",
+                "http://a?",
+                "http://[::1]",
+            ] {
+                check_target("POST", &[before.as_bytes(), &[byte]].concat());
+                check_target("POST", &[before.as_bytes(), &[byte], b"a/?"].concat());
+            }
+            check_target("CONNECT", &[b"a", &[byte][..], b"a:443"].concat());
+        }
+        for host in [
+            "[1:2:3:4:5:6:7:8]:80",
+            "[::2:3:4:5:6:7:8]",
+            "[::ffff:1.2.3.4]",
+            "..",
+            "~!$&'()*+,;=",
+        ] {
+            check_target("GET", format!("http://{host}/").as_bytes());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hyper_refuses_no_bytes_that_pass(
+            before in "/|/a\\?|http://|HTTPS://a|http://a\\?",
+            rest in prop::collection::vec(any::<u8>(), 0..6),
+            text in ".{0,4}",
+        ) {
+            check_target("GET", &[before.as_bytes(), &rest].concat());
+            check_target("GET", &[before.as_bytes(), text.as_bytes(), &rest].concat());
+        }
     }
 
     #[test]

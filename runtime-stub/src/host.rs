@@ -26,6 +26,15 @@ pub(crate) fn settle<B>(request: &mut Request<B>) {
     }
 }
 
+/// Writes the authority as `Host` where there is none, as over HTTP/2 (RFC 9113, 8.3.1): for workers, for
+/// which all versions of HTTP are one.
+pub(crate) fn write<B>(request: &mut Request<B>) {
+    let authority = request.uri().authority().map(Authority::as_str);
+    if let Some(Ok(host)) = authority.map(HeaderValue::from_str) {
+        request.headers_mut().entry(HOST).or_insert(host);
+    }
+}
+
 /// Whether a request addresses one host. One that stands for a refused one never does.
 pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Refusal> {
     if let Some(status) = Substitute::status(request.headers()) {
@@ -109,6 +118,21 @@ mod tests {
         check(v1, "/", &[b"\xff431"], Err(Refusal::HeadTooLarge));
         check(v1, "/", &[b"\xff505"], Err(Refusal::Version));
         check(v2, "http://a/", &[b"\xff200"], bad);
+    }
+
+    #[test]
+    fn a_worker_is_told_the_host_in_all_versions() {
+        #[track_caller]
+        fn check(target: &str, hosts: &[&[u8]], want: &[&str]) {
+            let mut request = request(Version::HTTP_2, target, hosts);
+            write(&mut request);
+            let hosts: Vec<_> = request.headers().get_all(HOST).iter().collect();
+            assert_eq!(hosts, want, "{target}");
+        }
+        check("https://a:80/b", &[], &["a:80"]);
+        check("https://a/b", &[b"A"], &["A"]);
+        check("/b", &[b"a"], &["a"]);
+        check("/b", &[], &[]);
     }
 
     #[test]

@@ -22,6 +22,17 @@ pub(crate) struct Https {
     port: Option<u16>,
 }
 
+/// What becomes of a request, before anything is looked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It is answered here.
+    Here,
+    /// The client is sent to this URL.
+    On(String),
+    /// It is to be sent on, and does not say to which host.
+    Nowhere,
+}
+
 impl Https {
     /// Clients are told to use nothing else for so long.
     pub(crate) fn insist_on(&mut self, time: Option<Duration>) {
@@ -53,16 +64,22 @@ impl Https {
         self.strict.is_some()
     }
 
-    /// Where a request is sent on to: the same host, path and query.
-    pub(crate) fn location<B>(&self, request: &Request<B>) -> Option<String> {
-        let port = self.port?;
+    /// Where a request is sent on to, if it is: the same host, path and query.
+    ///
+    /// SECURITY: where requests are sent on, none is answered in the clear but those of an authority.
+    pub(crate) fn way<B>(&self, request: &Request<B>) -> Way {
+        let Some(port) = self.port else {
+            return Way::Here;
+        };
         let uri = request.uri();
         if uri.path().starts_with(CHALLENGES) {
-            return None;
+            return Way::Here;
         }
         let field = request.headers().get(HOST);
         let field = field.and_then(|host| Authority::try_from(host.as_bytes()).ok());
-        let authority = uri.authority().or(field.as_ref())?;
+        let Some(authority) = uri.authority().or(field.as_ref()) else {
+            return Way::Nowhere;
+        };
         let target = uri.path_and_query().map_or("/", |target| target.as_str());
         // `*` is no path.
         let target = match target.starts_with('/') {
@@ -70,7 +87,7 @@ impl Https {
             false => "/",
         };
         let host = authority.host();
-        Some(match port {
+        Way::On(match port {
             PORT_DEFAULT => format!("https://{host}{target}"),
             port => format!("https://{host}:{port}{target}"),
         })
@@ -88,11 +105,8 @@ mod tests {
             let mut https = Https::default();
             https.send_on_to(port);
             let request = Request::builder().uri(uri).header(HOST, host).body(());
-            assert_eq!(
-                https.location(&request.unwrap()).as_deref(),
-                want,
-                "{uri} {host}"
-            );
+            let want = want.map_or(Way::Here, |want| Way::On(want.to_owned()));
+            assert_eq!(https.way(&request.unwrap()), want, "{uri} {host}");
         }
         check(443, "/a?b=c", "a.example", Some("https://a.example/a?b=c"));
         check(443, "/", "a.example:80", Some("https://a.example/"));
@@ -119,7 +133,28 @@ mod tests {
             Some("https://a.example/.well-known/"),
         );
         let request = Request::new(());
-        assert_eq!(Https::default().location(&request), None);
+        assert_eq!(Https::default().way(&request), Way::Here);
+    }
+
+    #[test]
+    fn who_names_no_host_to_be_sent_to_is_not_answered_in_the_clear() {
+        let mut https = Https::default();
+        https.send_on_to(443);
+        for (uri, host, want) in [
+            ("/", None, Way::Nowhere),
+            ("/", Some("a%0d%0ax"), Way::Nowhere),
+            ("/.well-known/acme-challenge/token", None, Way::Here),
+        ] {
+            let mut request = Request::builder().uri(uri);
+            if let Some(host) = host {
+                request = request.header(HOST, host);
+            }
+            assert_eq!(
+                https.way(&request.body(()).unwrap()),
+                want,
+                "{uri} {host:?}"
+            );
+        }
     }
 
     #[test]

@@ -136,8 +136,9 @@ pub async fn serve(
     allow_many_files();
     let Signals { mut ends, hangup } = signals;
     let open = bound.listen()?;
+    let mut admin = JoinSet::new();
     if let Some((listener, has_panel)) = open.admin {
-        admin::start(listener, has_panel, Arc::clone(&app));
+        admin::start(&mut admin, listener, has_panel, Arc::clone(&app));
     }
     listening(&open.announcements);
     if let Some(identity) = &open.identity {
@@ -169,9 +170,13 @@ pub async fn serve(
             Arc::clone(&connections),
         ));
     }
-    tokio::select! {
-        () = ends.next() => {}
-        error = loading => return Err(error.into()),
+    let failed = tokio::select! {
+        () = ends.next() => None,
+        error = loading => Some(error),
+    };
+    if let Some(error) = failed {
+        close(&mut [accepting, admin]).await;
+        return Err(error.into());
     }
     watch.set_draining();
     notifier.stopping();
@@ -183,8 +188,17 @@ pub async fn serve(
     if let Some(connections) = Arc::into_inner(connections) {
         drain(connections, settings.grace_period, ends).await;
     }
+    // To the end it says that the app ends.
+    close(&mut [admin]).await;
     log::flush();
     Ok(())
+}
+
+/// Ends tasks that listen, and waits until they have: the files of Unix sockets go with them.
+async fn close(listening: &mut [JoinSet<()>]) {
+    for tasks in listening {
+        tasks.shutdown().await;
+    }
 }
 
 /// Leaves new connections to another process, and accepts what has come before.

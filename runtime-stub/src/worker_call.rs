@@ -64,7 +64,7 @@ static CONNECTION_FIELDS: [HeaderName; 7] = [
     TE,
     TRANSFER_ENCODING,
     UPGRADE,
-    // What a worker says of the length is said again from what it sent.
+    // What a worker says of the length is said again from what it sent, or would have sent.
     CONTENT_LENGTH,
 ];
 
@@ -77,11 +77,12 @@ pub(crate) async fn answer<B: Buf, E>(
     body: impl Stream<Item = Result<B, E>>,
 ) -> Response<WorkerBody> {
     let worker = target.worker;
+    let is_head = method == Method::HEAD;
     let measured = Measured::begin(&app, worker);
     let answer = call(&app, target, method, headers, body).await;
     drop(measured);
     match answer {
-        Ok(response) => mark_read(finish(&app, worker, response)),
+        Ok(response) => mark_read(finish(&app, worker, is_head, response)),
         Err(failure @ Failure::Body(_)) => refuse(&app, worker, &failure),
         Err(failure) => mark_read(refuse(&app, worker, &failure)),
     }
@@ -109,6 +110,7 @@ where
     if announced(&headers).is_some_and(|length| length > limit.0) {
         return refuse(&app, worker, &BodyFailure::TooLarge(limit).into());
     }
+    let is_head = method == Method::HEAD;
     let (body, failure) = LimitedBody::new(body, limit, app.body_timeout);
     let request = target.request(method, headers, body.boxed_unsync());
     let measured = Measured::begin(&app, worker);
@@ -118,7 +120,7 @@ where
     };
     drop(measured);
     match answer {
-        Ok(response) => finish(&app, worker, response),
+        Ok(response) => finish(&app, worker, is_head, response),
         // A worker that fails for want of a body is not to blame.
         Err(error) => match failure.get() {
             Some(failure) => refuse(&app, worker, &failure.clone().into()),
@@ -283,7 +285,7 @@ async fn call<B: Buf, E>(
     Ok(worker.call(target.request(method, headers, body)).await?)
 }
 
-/// What the client says of the length of the body.
+/// What a message says of the length of its body.
 fn announced(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
@@ -296,7 +298,7 @@ fn imply_content_type(headers: &mut HeaderMap) {
 }
 
 /// A worker's answer as it goes out.
-fn finish(app: &App, worker: usize, answer: WorkerResponse) -> Response<WorkerBody> {
+fn finish(app: &App, worker: usize, is_head: bool, answer: WorkerResponse) -> Response<WorkerBody> {
     let WorkerResponse {
         status,
         mut headers,
@@ -306,14 +308,20 @@ fn finish(app: &App, worker: usize, answer: WorkerResponse) -> Response<WorkerBo
     if record.is_some_and(|record| speaks_protocol(record.kind)) {
         imply_content_type(&mut headers);
     }
+    let has_body = !matches!(status.as_u16(), 204 | 205 | 304);
+    let sends_nothing = body.whole().is_some_and(Bytes::is_empty);
+    // Who sends nothing to HEAD says what GET would have been sent (RFC 9110, 9.3.2).
+    let length = announced(&headers).filter(|_| is_head && has_body && sends_nothing);
     for name in &CONNECTION_FIELDS {
         headers.remove(name);
+    }
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, length.into());
     }
     if !matches!(body, WorkerBody::Component(_)) {
         // Only a component has trailers that it could announce.
         headers.remove(TRAILER);
     }
-    let has_body = !matches!(status.as_u16(), 204 | 205 | 304);
     let mut response = Response::new(match has_body {
         true => body,
         false => WorkerBody::Whole(Bytes::new()),

@@ -158,6 +158,55 @@ fn what_is_no_request_gets_400_and_the_connection_is_closed() {
     check(&app, b"GET / HTTP/1.1\r\nhost: a\r\n: x\r\n\r\n");
 }
 
+/// hyper refuses some targets too, without a word, a line in the log, or an id.
+#[test]
+fn what_stands_in_no_uri_is_refused_like_all_that_is_refused() {
+    let app = site()
+        .worker("hello", "hello")
+        .bundle()
+        .start(&["--log-format", "json"]);
+    let targets: [&[u8]; 7] = [
+        b"/zzz\"<>",
+        b"/hello`",
+        b"/hello?a=\"b\"",
+        b"/zzz\xe9",
+        b"/?\xc3",
+        b"http://a%20b/x",
+        b"http://a/<",
+    ];
+    for method in ["GET", "POST"] {
+        for target in targets {
+            let request = [
+                method.as_bytes(),
+                b" ",
+                target,
+                b" HTTP/1.1\r\nhost: a\r\n\r\n",
+            ];
+            let answer = raw(&app, &request.concat());
+            answer.assert_status(400);
+            let text = answer.text();
+            assert!(text.contains("<h1>400 Bad Request</h1>"), "{text}");
+            assert_eq!(answer.field("connection"), Some("close"));
+            app.log_line(answer.field("x-request-id").unwrap());
+        }
+    }
+    assert_alive(&app);
+}
+
+/// Browsers encode less than RFC 3986 asks for, and other clients less than browsers.
+#[test]
+fn what_clients_leave_as_it_is_in_targets_is_served() {
+    let app = start(&[]);
+    let query = "a=b|c^d&e[]={f}&'g'=\\h`i`&\u{e4}=\u{20ac}\u{1f980}";
+    for fields in [&[][..], &[("te", "trailers")]] {
+        app.get_with(&format!("/about?{query}"), fields)
+            .assert_status(200);
+        app.get_with("/about|^[]{}'\"\u{e4}", fields)
+            .assert_status(404);
+    }
+    app.get("/about?a=\"b\"&c=<d>").assert_status(200);
+}
+
 #[test]
 fn another_version_of_http_gets_505() {
     let app = start(&[]);

@@ -7,7 +7,7 @@ use rustls::StreamOwned;
 use rustls::version::TLS13;
 
 use super::{Secured, connect_unix, exchange, site};
-use crate::support::{Connection, PATIENCE, RunningApp, TlsClient};
+use crate::support::{Connection, PATIENCE, RunningApp, TlsClient, wait_for};
 
 const TEXT: &[u8] = b"PROXY TCP4 192.0.2.1 192.0.2.2 4711 443\r\n";
 
@@ -57,6 +57,57 @@ fn a_trusted_proxy_says_whose_connection_it_is() {
         let _ = stream.shutdown(std::net::Shutdown::Write);
         assert_eq!(exchange(stream, b""), "");
     }
+}
+
+/// Whether a connection of this client is answered, which is kept then.
+fn held(running: &RunningApp, client: &str) -> Option<Connection> {
+    let mut connection = running.connect();
+    let header = format!("PROXY TCP4 {client} 192.0.2.200 4711 443\r\n");
+    let request = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    // One that is refused may be closed before all of it was sent.
+    let _ = connection.send(format!("{header}{request}").as_bytes());
+    let answer = connection.answer("GET").ok()?;
+    answer.assert_status(200);
+    Some(connection)
+}
+
+#[test]
+fn each_client_behind_a_proxy_has_its_connections_and_no_more() {
+    let running = site().bundle().start(&[
+        "--proxy-protocol",
+        "--trusted-proxy=127.0.0.1",
+        "--max-connections-per-ip=2",
+    ]);
+    let first = held(&running, "192.0.2.1").unwrap();
+    let _second = held(&running, "192.0.2.1").unwrap();
+    for _ in 0..3 {
+        assert!(held(&running, "192.0.2.1").is_none());
+    }
+    // Others have theirs; those that the proxy makes for itself are not counted.
+    let _of_other = held(&running, "192.0.2.2").unwrap();
+    let _own: Vec<_> = (0..5)
+        .map(|_| held(&running, "127.0.0.1").unwrap())
+        .collect();
+    drop(first);
+    wait_for(|| held(&running, "192.0.2.1"));
+}
+
+#[test]
+fn who_has_too_many_connections_behind_a_proxy_gets_no_handshake() {
+    let secured = Secured::new();
+    let flags = [
+        "--proxy-protocol",
+        "--trusted-proxy=127.0.0.1",
+        "--max-connections-per-ip=1",
+    ];
+    let running = secured.start(&site().bundle(), &flags);
+    let client = TlsClient::new(&secured.authority, &[&TLS13], &["http/1.1"]);
+    let mut first = connect(&running);
+    first.write_all(TEXT).unwrap();
+    let _connection = client.handshake(&mut first).unwrap();
+    let mut second = connect(&running);
+    second.write_all(TEXT).unwrap();
+    assert!(client.handshake(&mut second).is_err());
 }
 
 #[test]

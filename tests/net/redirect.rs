@@ -50,6 +50,33 @@ fn every_request_is_sent_to_the_same_place_by_https() {
 }
 
 #[test]
+fn nothing_is_served_in_the_clear_to_who_cannot_be_sent_on() {
+    let secured = Secured::new();
+    let app = site()
+        .file("public/.well-known/acme-challenge/token", "proof")
+        .bundle();
+    let running = secured.start(&app, &["--http-redirect=0"]);
+    let port = redirect_port(&running);
+    for (head, status) in [
+        ("GET / HTTP/1.0", 400),
+        ("GET /who HTTP/1.0", 400),
+        ("GET / HTTP/1.1\r\nhost: a%0d%0ax", 400),
+        ("POST /who HTTP/1.1\r\nhost: %", 400),
+        ("OPTIONS * HTTP/1.0", 400),
+        ("GET / HTTP/1.0\r\nhost: a.example", 308),
+        ("GET /.well-known/acme-challenge/token HTTP/1.0", 200),
+    ] {
+        let mut connection = Connection::to(port);
+        connection
+            .send(format!("{head}\r\n\r\n").as_bytes())
+            .unwrap();
+        let answer = connection.answer("GET").unwrap();
+        assert!(!answer.text().contains("Home"), "{head}: {}", answer.text());
+        answer.assert_status(status);
+    }
+}
+
+#[test]
 fn only_who_uses_https_is_told_to_stay() {
     let secured = Secured::new();
     let running = secured.start(&site().bundle(), &["--http-redirect=0", "--hsts=1d"]);

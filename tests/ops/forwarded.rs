@@ -62,6 +62,30 @@ fn only_a_trusted_proxy_is_believed() {
 }
 
 #[test]
+fn what_else_a_proxy_says_comes_from_a_trusted_one_only() {
+    let app = site().bundle();
+    let alone = app.start(&[]);
+    let behind = app.start(&["--trusted-proxy", "127.0.0.1"]);
+    let claims = [
+        ("x-forwarded-port", "8443"),
+        ("x-forwarded-prefix", "/shop"),
+        ("X-Forwarded-User", "admin"),
+        ("x-forwarded-client-cert", "Subject=admin"),
+        ("X-Real-IP", "9.9.9.9"),
+    ];
+    for general in [&[][..], &[("te", "trailers")]] {
+        let fields = [&claims[..], general].concat();
+        let from_anybody = echoed(&alone.get_with("/api/echo", &fields));
+        let from_proxy = echoed(&behind.get_with("/api/echo", &fields));
+        for (name, value) in claims {
+            let name = name.to_ascii_lowercase();
+            assert_eq!(field(&from_anybody, &name), None, "{name}");
+            assert_eq!(field(&from_proxy, &name), Some(value), "{name}");
+        }
+    }
+}
+
+#[test]
 fn a_bad_list_counts_for_nothing() {
     let app = site().bundle().start(&["--trusted-proxy", "127.0.0.1"]);
     let direct = json!(["localhost", "127.0.0.1", "http", null, null]);

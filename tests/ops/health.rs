@@ -103,6 +103,19 @@ fn it_can_be_a_socket_in_a_folder() {
 }
 
 #[test]
+fn its_socket_goes_with_the_app() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
+    let at = format!("unix:{}", path.display());
+    let mut app = site().bundle().start(&["--admin", &at]);
+    app.log_line(&format!("admin address={at}"));
+    assert!(path.exists());
+    app.signal("TERM");
+    assert_eq!(app.wait(), Some(0), "{}", app.log());
+    assert!(!path.exists());
+}
+
+#[test]
 fn a_listener_that_cannot_be_is_an_error() {
     let app = site().bundle();
     let admin = Admin::start(&app, &[]);

@@ -9,7 +9,11 @@ const OTHER: (&str, &str) = ("origin", "https://app.example.evil");
 fn shared(config: &str) -> RunningApp {
     let own = "export default () => new Response('own', { headers: { \
         'access-control-allow-origin': 'https://mine.example', vary: 'X' } });\n";
+    let varied = "export default () => { const answer = new Response('varied'); \
+        for (const name of ['Accept-Language', 'Cookie']) answer.headers.append('vary', name); \
+        return answer; };\n";
     let site = site()
+        .file("api/varied.js", varied)
         .file("api/echo.js", ECHO)
         .file("api/own.js", own)
         .file(
@@ -55,6 +59,16 @@ fn listed_origins_may_read_files_and_workers() {
         allowed(answer.assert_status(304)),
         Some("https://app.example")
     );
+}
+
+#[test]
+fn all_that_a_worker_says_its_answer_depends_on_stays() {
+    let app = shared("origins = ['https://app.example']");
+    for fields in [&[OURS][..], &[OURS, ("te", "trailers")]] {
+        let answer = app.get_with("/api/varied", fields);
+        let vary: Vec<&str> = answer.all("vary").collect();
+        assert_eq!(vary.join(", "), "Accept-Language, Cookie, Origin");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `_redirects`: where clients are sent.
 
-use super::{check_sent, get, site};
-use crate::support::TestSite;
+use super::{ECHO, check_sent, get, site};
+use crate::support::{RunningApp, TestSite};
 
 #[test]
 fn rules_send_clients_where_they_say() {
@@ -77,6 +77,35 @@ fn a_worker_wins_unless_the_rule_is_forced() {
     check_sent(&app, "/api/2", 301, "/x");
     check_sent(&app, "/else", 302, "/rest");
     app.get("/_redirects").assert_status(302);
+}
+
+#[test]
+fn a_rule_for_a_host_holds_for_the_one_that_a_trusted_proxy_names() {
+    let rules = "https://www.site.example/* https://site.example/:splat 301!\n";
+    let app = site()
+        .file("_redirects", rules)
+        .file("api/echo.js", ECHO)
+        .file("wws.toml", "workers.scripts = ['api/*.js']")
+        .bundle();
+    let behind = app.start(&["--trusted-proxy", "127.0.0.1"]);
+    let alone = app.start(&[]);
+    for (name, parameter) in [("X-Forwarded-Host", ""), ("Forwarded", "host=")] {
+        for general in [&[][..], &[("te", "trailers")]] {
+            for path in ["/about", "/api/echo"] {
+                let ask = |app: &RunningApp, host: &str, of_client: &str| {
+                    let of_client = format!("{parameter}{of_client}");
+                    let fields = [("host", host), (name, &*of_client)];
+                    app.get_with(path, &[&fields, general].concat())
+                };
+                let (ours, other) = ("www.site.example", "internal");
+                let sent = ask(&behind, other, ours);
+                let location = format!("https://site.example{path}");
+                assert_eq!(sent.assert_status(301).field("location"), Some(&*location));
+                ask(&behind, ours, other).assert_status(200);
+                ask(&alone, other, ours).assert_status(200);
+            }
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{handler, json_of, project, worker};
-use crate::support::{RunningApp, TestSite};
+use crate::support::{RunningApp, TestSite, request_http2};
 
 /// Answers with all that it can tell of a request.
 const ECHO: &str = "return Response.json({ method: request.method, url: request.url,\n\
@@ -56,6 +56,26 @@ fn the_url_is_absolute_with_the_host_that_the_client_named() {
                 "http://a/files/a%20b//c?/..;",
             );
         });
+}
+
+#[test]
+fn the_host_is_a_field_over_http_2_too() {
+    let body = "return new Response(`${request.headers.get('host')} ${request.url}`)";
+    let app = worker(body)
+        .bundle()
+        .start(&["--trusted-proxy", "127.0.0.1"]);
+    let text = |fields: &[(&str, &str)]| {
+        let answer = request_http2(&app, "GET", "/w?a", fields);
+        String::from_utf8(answer.body).unwrap()
+    };
+    let host = format!("localhost:{}", app.port());
+    assert_eq!(text(&[]), format!("{host} http://{host}/w?a"));
+    assert_eq!(
+        text(&[("host", &host)]),
+        format!("{host} http://{host}/w?a")
+    );
+    let behind = [("x-forwarded-host", "shop.example")];
+    assert_eq!(text(&behind), "shop.example http://shop.example/w?a");
 }
 
 #[test]
@@ -347,4 +367,39 @@ fn head_is_answered_with_the_fields_of_get_and_no_body() {
         let get = connection.request("GET", "/w", &[], b"");
         assert_eq!(get.assert_status(200).text(), "12345");
     });
+}
+
+/// RFC 9110, 8.6 and 9.3.2.
+#[test]
+fn the_length_of_an_answer_to_head_is_the_one_that_get_has_or_none() {
+    let body = "const length = new URL(request.url).searchParams.get('l');\n\
+        const headers = length === null ? {} : { 'content-length': length };\n\
+        const status = Number(request.headers.get('x-status') ?? 200);\n\
+        return new Response(request.headers.get('x-body'), { status, headers });";
+    let app = worker(body).bundle().start(&[]);
+    let check = |path: &str, fields: &[(&str, &str)], want: Option<&str>| {
+        let mut connection = app.connect();
+        for _ in 0..2 {
+            let answer = connection.request("HEAD", path, fields, b"");
+            assert_eq!(answer.field("content-length"), want, "{path} {fields:?}");
+        }
+        let answer = request_http2(&app, "HEAD", path, fields);
+        let length = answer.fields.get("content-length");
+        let length = length.map(|length| length.to_str().unwrap());
+        assert_eq!(length, want, "HTTP/2: {path} {fields:?}");
+        assert_eq!(answer.body, b"");
+    };
+    check("/w?l=1234", &[], Some("1234"));
+    check("/w?l=0", &[], Some("0"));
+    check("/w", &[], None);
+    for none in ["-1", "x", "1,1", "18446744073709551616"] {
+        check(&format!("/w?l={none}"), &[], None);
+    }
+    check("/w?l=1234", &[("x-status", "204")], None);
+    check("/w?l=1234", &[("x-body", "12345")], Some("5"));
+    check("/w", &[("x-body", "12345")], Some("5"));
+    // To any other method it is what was sent.
+    let answer = app.get_with("/w?l=1234", &[("te", "trailers")]);
+    assert_eq!(answer.field("content-length"), Some("0"));
+    assert_eq!(app.get("/w?l=1234").field("content-length"), Some("0"));
 }

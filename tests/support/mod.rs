@@ -30,7 +30,7 @@ pub(crate) use checks::{assert_discreet, check_refusal, wait_for};
 pub(crate) use client::{Answer, Connection, OF_ONE_ANSWER};
 pub(crate) use dns::DnsServer;
 pub(crate) use gate::Gate;
-pub(crate) use http2::post_http2;
+pub(crate) use http2::{post_http2, request_http2};
 pub(crate) use nginx::Nginx;
 pub(crate) use origin::{Asked, Origin, begin, chunk, read_request, respond, wait_until_closed};
 pub(crate) use process::{assert_becomes_free, occupy, peak_memory, reset_peak_memory};

@@ -24,7 +24,7 @@ const ELEMENTS_MAX: usize = 64;
 /// Longer lists are bad ones, in bytes.
 const LIST_BYTES_MAX: usize = 8 << 10;
 
-/// Every field that says something about who was there before a proxy.
+/// The fields that are read for what they say about who was there before a proxy.
 pub static FORWARDED_FIELDS: [HeaderName; 4] = [
     http::header::FORWARDED,
     X_FORWARDED_FOR,
@@ -38,6 +38,14 @@ pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for
 pub const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// `X-Forwarded-Host`
 pub const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// Whether a field, by its name, says something about who was there before a proxy, whether it is read
+/// here or only by others: those above, all others that begin with `X-Forwarded-`, and `X-Real-IP`.
+#[must_use]
+pub fn is_of_proxy(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip")
+}
 
 /// What trusted proxies vouch for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

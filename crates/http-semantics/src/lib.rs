@@ -32,6 +32,7 @@ pub use accept_encoding::{Coding, choose_coding};
 pub use encode_path::encode_path;
 pub use forwarded::{
     FORWARDED_FIELDS, Forwarding, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, forwarding,
+    is_of_proxy,
 };
 pub use methods::{ALLOW, AssetMethod, MethodRefusal, asset_method};
 pub use multipart::MultipartLayout;

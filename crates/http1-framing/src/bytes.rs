@@ -10,10 +10,25 @@ pub(crate) const fn is_value(byte: u8) -> bool {
     ((byte >= b' ') & (byte != 0x7f)) | (byte == b'\t')
 }
 
-/// What may stand in a request target. A fragment never does (RFC 9112, 3.2); bytes above ASCII
-/// should not, but clients send what was typed, and no two readers cut there.
+/// What may stand in a request target, in some place of it. A fragment never does (RFC 9112, 3.2).
 pub(crate) const fn is_target(byte: u8) -> bool {
     (byte > b' ') & (byte != 0x7f) & (byte != b'#')
+}
+
+/// What of ASCII may stand in the path of a target, up to the `?` at its end. More than RFC 3986 allows:
+/// what browsers leave as it is (URL Standard, 1.3), and what the http crate lets pass besides.
+pub(crate) const fn is_path(byte: u8) -> bool {
+    is_target(byte)
+        & byte.is_ascii()
+        & (byte != b'?')
+        & (byte != b'<')
+        & (byte != b'>')
+        & (byte != b'`')
+}
+
+/// What of ASCII may stand in its query, by the same measure.
+pub(crate) const fn is_query(byte: u8) -> bool {
+    is_target(byte) & byte.is_ascii() & (byte != b'"') & (byte != b'<') & (byte != b'>')
 }
 
 /// How many bytes at the beginning may stand in a token.
@@ -26,9 +41,14 @@ pub(crate) fn count_values(bytes: &[u8]) -> usize {
     count(bytes, is_value)
 }
 
-/// How many bytes at the beginning may stand in a target.
-pub(crate) fn count_targets(bytes: &[u8]) -> usize {
-    count(bytes, is_target)
+/// How many bytes at the beginning are ASCII that may stand in a path.
+pub(crate) fn count_paths(bytes: &[u8]) -> usize {
+    count(bytes, is_path)
+}
+
+/// How many bytes at the beginning are ASCII that may stand in a query.
+pub(crate) fn count_queries(bytes: &[u8]) -> usize {
+    count(bytes, is_query)
 }
 
 /// Whole groups first, which the compiler compares at once.
@@ -70,7 +90,7 @@ mod tests {
             for end in 0..=length {
                 let mut bytes = vec![b'a'; length];
                 bytes[end..].fill(b'\r');
-                for count in [count_tokens, count_values, count_targets] {
+                for count in [count_tokens, count_values, count_paths, count_queries] {
                     assert_eq!(count(&bytes), end);
                 }
             }

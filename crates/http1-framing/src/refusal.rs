@@ -18,6 +18,10 @@ pub enum Refusal {
     /// In none of the four forms, or in one that the method does not have (RFC 9112, 3.2).
     #[error("the request target is in none of the forms that its method has")]
     Target,
+    /// Bytes in a path or query that stand in no URI: `<`, `>`, a `` ` `` in a path, a `"` in a query; or
+    /// bytes above ASCII that are no UTF-8. Those are framed beyond doubt, but the http crate refuses them.
+    #[error("the request target has bytes that stand in no URI")]
+    TargetBytes,
     /// Longer than the limit.
     #[error("the request target is longer than the limit")]
     TargetTooLong,

@@ -1,7 +1,7 @@
 //! The first line of a request (RFC 9112, 3).
 
 use crate::Refusal;
-use crate::bytes::{count_targets, count_tokens, is_target};
+use crate::bytes::{count_paths, count_queries, count_tokens, is_path, is_query, is_target};
 use crate::host::is_host;
 use crate::text::Text;
 
@@ -23,8 +23,10 @@ enum State {
     /// After a scheme; how many of its two slashes have come.
     Slashes(u8),
     Authority,
-    /// Of the target: its path and query.
-    Rest,
+    /// Of the target; so is what follows. The text is a character that has not come to its end.
+    Path,
+    /// After the `?`.
+    Query,
     /// How many bytes of the version have come.
     Version(u8),
     /// All of it.
@@ -68,7 +70,8 @@ impl RequestLine {
                 text.extend(&bytes[..count]);
                 count
             }
-            State::Rest => count_targets(bytes),
+            State::Path if text.is_empty() => count_paths(bytes),
+            State::Query if text.is_empty() => count_queries(bytes),
             _ => 0,
         }
     }
@@ -113,7 +116,7 @@ impl RequestLine {
                 text.extend(&[byte]);
                 State::Authority
             }
-            (State::TargetStart, b'/') => State::Rest,
+            (State::TargetStart, b'/') => State::Path,
             (State::TargetStart, b'*') if self.method == Method::Options => State::Asterisk,
             (State::TargetStart, _) => {
                 text.extend(&[byte]);
@@ -134,24 +137,39 @@ impl RequestLine {
                 text.extend(&[byte]);
                 State::Authority
             }
-            (State::Asterisk | State::Rest, b' ') => {
-                text.clear();
-                State::Version(0)
-            }
+            (State::Path | State::Query, _) => self.path_or_query(byte, text)?,
+            (State::Asterisk, b' ') => State::Version(0),
             _ => return Err(Refusal::Target),
         };
         Ok(())
     }
 
+    fn path_or_query(self, byte: u8, text: &mut Text) -> Result<State, Refusal> {
+        if !byte.is_ascii() || !text.is_empty() {
+            take_beyond_ascii(byte, text)?;
+            return Ok(self.state);
+        }
+        match (self.state, byte) {
+            (_, b' ') => Ok(State::Version(0)),
+            (State::Path, b'?') => Ok(State::Query),
+            (State::Path, _) if is_path(byte) => Ok(State::Path),
+            (State::Query, _) if is_query(byte) => Ok(State::Query),
+            _ => Err(Refusal::TargetBytes),
+        }
+    }
+
     fn after_authority(self, byte: u8, text: &mut Text) -> Result<State, Refusal> {
-        if !text.whole().is_some_and(is_host) {
+        // Escapes, which a name may have as `Host`, the http crate takes in no authority.
+        let is_authority = |host: &[u8]| is_host(host) && !host.contains(&b'%');
+        if !text.whole().is_some_and(is_authority) {
             return Err(Refusal::Host);
         }
         text.clear();
         match byte {
             b' ' => Ok(State::Version(0)),
             _ if self.method == Method::Connect => Err(Refusal::Target),
-            _ => Ok(State::Rest),
+            b'?' => Ok(State::Query),
+            _ => Ok(State::Path),
         }
     }
 
@@ -177,4 +195,16 @@ impl RequestLine {
         self.state = State::Whole;
         Ok(())
     }
+}
+
+/// Takes the next byte of a character in UTF-8, which is no text any more once it is whole.
+fn take_beyond_ascii(byte: u8, text: &mut Text) -> Result<(), Refusal> {
+    text.extend(&[byte]);
+    let begun = text.whole().ok_or(Refusal::TargetBytes)?;
+    match std::str::from_utf8(begun).map(drop) {
+        Ok(()) => text.clear(),
+        Err(error) if error.error_len().is_none() => {}
+        Err(_) => return Err(Refusal::TargetBytes),
+    }
+    Ok(())
 }

@@ -26,6 +26,10 @@ impl Text {
         self.cut = false;
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.length == 0 && !self.cut
+    }
+
     pub(crate) fn extend(&mut self, more: &[u8]) {
         let end = self.length + more.len();
         match self.bytes.get_mut(self.length..end) {

@@ -1,9 +1,9 @@
 //! What is done for a plain request.
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, Uri, Version};
-use http_semantics::SitePath;
+use http_semantics::{SitePath, X_FORWARDED_HOST};
 use http1_framing::PlainGet;
 
 use crate::asset::{self, Chosen};
@@ -49,11 +49,16 @@ pub(super) fn plan<'r>(get: &PlainGet<'r, '_>, edge: &Edge, peer: &Peer) -> Opti
         None => (uri, None),
     };
     let path = SitePath::parse(path).ok()?;
+    // What a host has to do with it, only rules say.
+    let has_rules = edge.app().rules.has_redirects();
+    if has_rules && says_host(get) && edge.watch().trusts(peer) {
+        // That of the client is known once the request is seen to begin, which it can be once only.
+        return None;
+    }
     let asked = Asked {
         path: &path,
         query,
-        // What a host has to do with it, only rules say.
-        host: edge.app().rules.has_redirects().then_some(get.host),
+        host: has_rules.then_some(get.host),
     };
     let begin = |fields: &HeaderMap| {
         let head = Head {
@@ -118,6 +123,17 @@ pub(super) fn plan<'r>(get: &PlainGet<'r, '_>, edge: &Edge, peer: &Peer) -> Opti
         length: get.length,
         seen,
     })
+}
+
+/// Whether a request says which host its client asked, in a way that a proxy may be believed.
+fn says_host(get: &PlainGet<'_, '_>) -> bool {
+    let names = [X_FORWARDED_HOST, FORWARDED];
+    let is_one = |name: &str| {
+        names
+            .iter()
+            .any(|of| name.eq_ignore_ascii_case(of.as_str()))
+    };
+    get.fields().any(|(name, _)| is_one(name))
 }
 
 fn all_fields(get: &PlainGet<'_, '_>) -> Option<HeaderMap> {

@@ -65,18 +65,12 @@ impl Operation {
     }
 }
 
-/// Adds what an answer depends on, in one line with what it depends on already.
+/// Adds what an answer depends on, in one line with all that it depends on already.
 pub(crate) fn add_vary(headers: &mut HeaderMap, more: &HeaderValue) {
-    let joined = match headers.get(VARY) {
-        None => Some(more.clone()),
-        Some(there) => {
-            let mut line = there.as_bytes().to_vec();
-            line.extend(b", ");
-            line.extend(more.as_bytes());
-            HeaderValue::from_bytes(&line).ok()
-        }
-    };
-    if let Some(joined) = joined {
+    let there = headers.get_all(VARY).iter();
+    let lines: Vec<&[u8]> = there.chain([more]).map(HeaderValue::as_bytes).collect();
+    // Values and commas are a value again.
+    if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b", "[..])) {
         headers.insert(VARY, joined);
     }
 }
@@ -122,6 +116,26 @@ mod tests {
         assert_eq!(headers["cache-control"], "max-age=5");
         assert_eq!(headers["x-frame-options"], "DENY");
         assert!(!headers.contains_key("x-content-type-options"));
+    }
+
+    #[test]
+    fn what_an_answer_depends_on_is_added_to_all_that_it_says_already() {
+        for (there, want) in [
+            (&[][..], "Origin"),
+            (&["Accept-Language"], "Accept-Language, Origin"),
+            (
+                &["Accept-Language", "Cookie, X", "*"],
+                "Accept-Language, Cookie, X, *, Origin",
+            ),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in there {
+                headers.append(VARY, HeaderValue::from_static(value));
+            }
+            add_vary(&mut headers, &HeaderValue::from_static("Origin"));
+            let lines: Vec<_> = headers.get_all(VARY).iter().collect();
+            assert_eq!(lines, [want]);
+        }
     }
 
     #[test]

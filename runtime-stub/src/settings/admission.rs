@@ -6,6 +6,9 @@ use admission::Rate;
 use clap::Args;
 use limits::ByteSize;
 
+/// hyper refuses longer targets itself.
+const TARGET_BYTES_MAX: usize = u16::MAX as usize - 1;
+
 /// Flags about what one client may have.
 #[derive(Args, Debug, Clone)]
 pub(super) struct AdmissionArgs {
@@ -75,7 +78,7 @@ impl AdmissionArgs {
             head: http1_framing::Limits {
                 head_bytes: self.max_header_size,
                 fields: self.max_header_fields.into(),
-                target_bytes: self.max_uri,
+                target_bytes: self.max_uri.min(TARGET_BYTES_MAX),
             },
             streams_max: self.max_streams,
             connections_each_max: self.max_connections_per_ip.unwrap_or(each_max_default),
@@ -162,6 +165,8 @@ mod tests {
             rate: Some(Rate::new(600, Duration::from_secs(60), 3)),
         };
         assert_eq!(settle(&flags, 10_000).unwrap(), want);
+        let longest = settle(&["--max-uri=1MiB"], 1).unwrap().head.target_bytes;
+        assert_eq!(longest, 65534);
         let rate = settle(&["--rate-limit=5/s"], 1).unwrap().rate;
         assert_eq!(rate, Some(Rate::new(5, Duration::from_secs(1), 5)));
     }

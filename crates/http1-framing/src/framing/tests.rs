@@ -91,7 +91,10 @@ fn targets_have_four_forms() {
         "//a",
         "/a\\b",
         "/\u{e4}",
-        "/\"<>^`{|}",
+        "/\u{20ac}?\u{1f980}\u{e4}",
+        // What browsers leave as it is, and more.
+        "/!\"$%&'()*+,-.:;=@[\\]^_{|}~",
+        "/?!$%&'()*+,-./:;=?@[\\]^_`{|}~",
         "http://a",
         "HTTP://A/",
         "https://a.example:8080/b?c",
@@ -138,9 +141,52 @@ fn targets_have_four_forms() {
         };
         refused(target(bad), refusal);
     }
+    refused(target("http://a%20b/"), Refusal::Host);
+    refused("CONNECT a%20b:443 HTTP/1.1\r\n", Refusal::Host);
+    passes("GET / HTTP/1.1\r\nhost: a%20b\r\n\r\n");
+    for bad in [
+        "/<",
+        "/a>b",
+        "/`",
+        "/a`?b",
+        "/?\"",
+        "/?a=<b>",
+        "/a??\"",
+        "http://a/<",
+        "http://a?\"",
+    ] {
+        refused(target(bad), Refusal::TargetBytes);
+    }
     refused("OPTIONS *a HTTP/1.1\r\n", Refusal::Target);
     refused("CONNECT / HTTP/1.1\r\n", Refusal::Host);
     refused("CONNECT a:1/ HTTP/1.1\r\n", Refusal::Target);
+}
+
+#[test]
+fn targets_beyond_ascii_are_utf_8() {
+    for bad in [
+        &b"\xe9"[..],
+        b"\xff",
+        b"a\x80",
+        b"\xc3?\xa4",
+        b"\xc3/",
+        b"\xc0\xaf",
+        b"\xed\xa0\x80",
+        b"\xf0\x9f\xa6",
+        b"\xf4\x90\x80\x80",
+        b"\xc3\xa4\xa4",
+        b"?\xe2\x82",
+    ] {
+        for before in [
+            "GET /",
+            "GET /?",
+            "GET /long-enough-for-a-run",
+            "GET http://a/",
+        ] {
+            let line = [before.as_bytes(), bad, b" HTTP/1.1\r\n"].concat();
+            refused(line, Refusal::TargetBytes);
+        }
+    }
 }
 
 #[test]
@@ -492,7 +538,7 @@ fn a_head_is_scanned_for_bare_line_ends_and_tabs() {
 /// Requests as clients may send them, with what follows from one to the next.
 fn request() -> impl Strategy<Value = Vec<u8>> {
     let method = "[A-Z]{1,8}|[!#$%&'*+.^_`|~a-z0-9-]{1,9}";
-    let target = "/[!-\"$-~]{0,40}|https?://[a-z0-9.-]{1,20}(:[0-9]{1,4})?/[a-z?]{0,9}";
+    let target = "/[!\"$-;=@-_a-~\u{e4}\u{20ac}\u{1f980}]{0,40}(\\?[!$-;=?-~\u{e4}]{0,20})?|https?://[a-z0-9.-]{1,20}(:[0-9]{1,4})?/[a-z?]{0,9}";
     let host = "[a-z0-9._-]{1,20}(:[0-9]{1,4})?|\\[::[0-9a-f]{1,4}\\]";
     let field = (
         "x-[!#$%&'*+.^_`|~0-9a-zA-Z-]{0,20}",
