@@ -16,6 +16,7 @@ use crate::inspect::{InspectError, inspect};
 use crate::outputs::{ImageOutput, Outputs};
 use crate::pack::CodeOptions;
 use crate::progress::Progress;
+use crate::scan::parse_ignore;
 use crate::serve_folder::{FolderError, serve_folder};
 use crate::{BundleError, BundleOptions, bundle};
 
@@ -53,7 +54,7 @@ struct ServeFolderArgs {
 #[derive(Args, Debug)]
 struct ReadingArgs {
     /// Leave out files that match: names at any depth, or paths if there is a slash
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", value_parser = parse_ignore)]
     ignore: Vec<String>,
     /// How to read the folder; told by what is in it if not given
     #[arg(long)]
@@ -182,6 +183,15 @@ enum CommandError {
     Json(#[from] serde_json::Error),
 }
 
+impl CommandError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Settings(error) => error.exit_code().into(),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
 /// Runs a command: 0 if all is well, 1 if something failed, 2 for wrong usage.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
@@ -198,7 +208,7 @@ pub fn run() -> ExitCode {
         }
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error}");
-            ExitCode::FAILURE
+            error.exit_code()
         }
     }
 }

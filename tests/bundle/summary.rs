@@ -149,10 +149,16 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
     );
     check(&["bundle", ".", "y", "-o", "x"], "'y'");
     check(&["bundle", ".", "-o", "x", "--speed"], "--speed");
+    check(
+        &["bundle", ".", "-o", "x", "--ignore", "a[.map"],
+        "--ignore",
+    );
     check(&["inspect"], "<APP>");
     check(&["--port", "http"], "--port");
     check(&["--port", "65536"], "--port");
     check(&[".", "extra"], "'extra'");
+    check(&["--tls-key", "key.pem"], "--tls-cert");
+    check(&["--enable-panel"], "--admin");
 }
 
 #[test]

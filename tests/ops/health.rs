@@ -119,6 +119,6 @@ fn a_listener_that_cannot_be_is_an_error() {
     let ended = RunningApp::try_start(app.command(&["--enable-panel"]))
         .err()
         .unwrap();
-    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(ended.status.code(), Some(2));
     assert!(ended.log.contains("--admin"), "{}", ended.log);
 }
