@@ -322,7 +322,7 @@ impl ServeArgs {
         let host = self
             .host
             .or_else(|| named(["WWS_HOST", "HOST"]).map(|(_, host)| host));
-        let at_host = host.is_some() || self.port.is_some() || from_environment.is_some();
+        let at_port = self.port.is_some() || from_environment.is_some();
         // A platform that gives a port in the environment sends traffic from outside.
         let host_default = if from_environment.is_some() {
             "0.0.0.0"
@@ -330,7 +330,7 @@ impl ServeArgs {
             "127.0.0.1"
         };
         let proxies = self.proxies.settle();
-        let net = self.net.settle(at_host, &proxies)?;
+        let net = self.net.settle(at_port, &proxies)?;
         let mut places = places_of(&location, self.outbound_ca.as_ref());
         places.extend(net.places());
         let ops = self.ops.settle(&environment)?;

@@ -66,6 +66,29 @@ fn all_that_is_listed_is_listened_on() {
 }
 
 #[test]
+fn a_host_without_a_port_adds_no_place_to_those_that_are_listed() {
+    let app = site().bundle();
+    let places = |flags: &[&str], environment: &[(&str, &str)]| {
+        let mut command = app.plain_command(&[&["--listen", "127.0.0.2:0"], flags].concat());
+        command.envs(environment.iter().copied());
+        let running = RunningApp::start(command);
+        // The last one that is announced.
+        running.output_line("Listening on http://127.0.0.2:");
+        let hosts = running.output();
+        let host = |line: &str| line.rsplit_once(':').map(|(place, _)| place.to_owned());
+        hosts.lines().filter_map(host).collect::<Vec<_>>()
+    };
+    let listed = "Listening on http://127.0.0.2";
+    // As in a container.
+    assert_eq!(places(&[], &[("WWS_HOST", "0.0.0.0")]), [listed]);
+    assert_eq!(places(&["--host", "127.0.0.1"], &[]), [listed]);
+    let both = ["Listening on http://127.0.0.1", listed];
+    assert_eq!(places(&["--port", "0"], &[]), both);
+    let environment = [("HOST", "127.0.0.1"), ("PORT", "0")];
+    assert_eq!(places(&[], &environment), both);
+}
+
+#[test]
 fn a_path_is_taken_from_nobody_who_listens_and_from_no_other_file() {
     let app = site().bundle();
     let folder = tempfile::tempdir().unwrap();

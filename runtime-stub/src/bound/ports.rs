@@ -42,12 +42,12 @@ pub(super) fn take_ports(
     Ok(taken)
 }
 
-/// All that flags name. Host and port are listened on where nothing else is, or if they are named.
+/// All that flags name. Host and port are listened on where nothing else is, or if the port is named.
 fn places(settings: &Settings, is_alone: bool) -> Result<Vec<(Place, Purpose)>, ServeError> {
     let net = &settings.net;
     let host = Host::parse(&settings.host);
     let mut places = Vec::new();
-    if net.at_host || (is_alone && net.listen.is_empty()) {
+    if net.at_port || (is_alone && net.listen.is_empty()) {
         places.push((port(&host, settings.port, settings)?, Purpose::Site));
     }
     for address in &net.listen {
