@@ -165,11 +165,16 @@ fn what_cannot_be_listened_on_is_an_error_in_words() {
     };
     let taken = TcpListener::bind(("0.0.0.0", 0)).unwrap();
     let port = &taken.local_addr().unwrap().port().to_string();
-    check(
-        &["--port", port],
-        &[],
-        &format!("port {port} of 127.0.0.1 is taken"),
-    );
+    let taken_and = |flag| {
+        format!(
+            "port {port} of 127.0.0.1 is taken; stop the other program, or choose another with {flag};"
+        )
+    };
+    check(&["--port", port], &[], &taken_and("--port"));
+    let listen = format!("127.0.0.1:{port}");
+    check(&["--listen", &listen], &[], &taken_and("--listen"));
+    let redirect = ["--port=0", "--https-port=443", "--http-redirect", port];
+    check(&redirect, &[], &taken_and("--http-redirect"));
     check(
         &[],
         &[("PORT", port)],

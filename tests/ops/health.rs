@@ -112,7 +112,8 @@ fn a_listener_that_cannot_be_is_an_error() {
         .unwrap();
     assert_eq!(ended.status.code(), Some(1));
     assert!(
-        ended.log.contains("--admin") && ended.log.contains(&taken),
+        ended.log.contains(&format!("--admin {taken}: "))
+            && ended.log.contains("choose another with --admin;"),
         "{}",
         ended.log
     );
