@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bundle_format::meta::Layout;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use oci_image::ImageName;
 use runtime_stub::ServeArgs;
 use runtime_stub::app::parse_prefix;
@@ -95,9 +95,10 @@ struct BundleArgs {
 
 /// What is written: an executable, an image, or both.
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("written").args(["output", "oci"]).required(true).multiple(true)))]
 struct OutputArgs {
     /// The executable to write
-    #[arg(short, long, value_name = "APP", required_unless_present = "oci")]
+    #[arg(short, long, value_name = "APP")]
     output: Option<PathBuf>,
     /// The container image to write, as a tar for docker, podman and skopeo
     #[arg(long, value_name = "TAR")]
