@@ -204,7 +204,7 @@ fn what_is_no_listener_is_refused() {
 }
 
 #[test]
-fn systemd_is_told_when_it_is_ready_and_when_it_ends() {
+fn systemd_is_told_when_it_is_ready_when_it_has_reloaded_and_when_it_ends() {
     let app = site().bundle();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");
@@ -213,13 +213,25 @@ fn systemd_is_told_when_it_is_ready_and_when_it_ends() {
     let mut command = app.command(&[]);
     command.env("NOTIFY_SOCKET", &path);
     let mut running = RunningApp::start(command);
-    let hears = |want: &str| {
+    let heard = || {
         let mut bytes = [0; 64];
         let count = socket.recv(&mut bytes).unwrap();
-        assert_eq!(String::from_utf8_lossy(&bytes[..count]), want);
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
     };
+    let hears = |want: &str| assert_eq!(heard(), want);
     hears("READY=1");
     running.get("/").assert_status(200);
+    // Even with nothing to read again: it is waited for.
+    let reload = || {
+        running.signal("HUP");
+        let said = heard();
+        let time = said.strip_prefix("RELOADING=1\nMONOTONIC_USEC=");
+        let time: u64 = time.expect(&said).parse().unwrap();
+        hears("READY=1");
+        time
+    };
+    let (first, second) = (reload(), reload());
+    assert!(0 < first && first < second, "{first} {second}");
     running.signal("TERM");
     hears("STOPPING=1");
     assert_eq!(running.wait(), Some(0), "{}", running.log());
