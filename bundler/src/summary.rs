@@ -257,7 +257,10 @@ mod tests {
             assert_eq!(shell_word(text), want);
         }
         check("./app", "./app");
-        check("/srv/caf\u{e9}/shop-1.2_x+y@z,a:b", "/srv/caf\u{e9}/shop-1.2_x+y@z,a:b");
+        check(
+            "/srv/caf\u{e9}/shop-1.2_x+y@z,a:b",
+            "/srv/caf\u{e9}/shop-1.2_x+y@z,a:b",
+        );
         check("Bad Name.tar", "'Bad Name.tar'");
         check("./it's", r"'./it'\''s'");
         check("a\u{a0}b", "'a\u{a0}b'");
@@ -271,7 +274,9 @@ mod tests {
     fn a_shell_reads_the_word_that_was_meant() {
         for text in ["./p q", "$(true) `true` \\ \"'!#", "~", "a=b/c", "-n\n"] {
             let script = format!("printf %s {}", shell_word(text));
-            let output = std::process::Command::new("sh").args(["-c", &script]).output();
+            let output = std::process::Command::new("sh")
+                .args(["-c", &script])
+                .output();
             let output = output.unwrap().stdout;
             assert_eq!(String::from_utf8(output).unwrap(), text);
         }

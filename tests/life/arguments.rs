@@ -69,12 +69,7 @@ fn an_app_speaks_of_itself_and_not_of_how_it_is_built() {
 #[test]
 fn wrong_usage_exits_with_2() {
     #[track_caller]
-    fn check_with(
-        app: &BundledApp,
-        arguments: &[&str],
-        environment: &[(&str, &str)],
-        want: &str,
-    ) {
+    fn check_with(app: &BundledApp, arguments: &[&str], environment: &[(&str, &str)], want: &str) {
         let output = bare(&app.path(), arguments, environment).output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
@@ -104,12 +99,7 @@ fn wrong_usage_exits_with_2() {
     check(&app, &["--cors", "*,https://a.example"], "--cors");
     check(&app, &["--kv", "redis://host/first"], "--kv");
     check_with(&app, &[], &[("PORT", "http")], "PORT is \"http\"");
-    check_with(
-        &app,
-        &[],
-        &[("WWS_PORT", "65536")],
-        "WWS_PORT is \"65536\"",
-    );
+    check_with(&app, &[], &[("WWS_PORT", "65536")], "WWS_PORT is \"65536\"");
     check_with(&app, &[], &[("WWS_ENABLE_PANEL", "true")], "--admin");
 }
 

@@ -177,7 +177,7 @@ mod tests {
             (3, "neither a path"),
             (4, "has a ?"),
             (6, "\"/empty\" has no fields"),
-            (7, "write the path alone: \"/y/*\", which holds for every host"),
+            (7, "the path alone: \"/y/*\", which holds for all hosts"),
             (9, "more than one *"),
             (10, "has no value"),
             (11, "\"/last\" has no fields"),

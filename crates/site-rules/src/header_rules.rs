@@ -146,7 +146,8 @@ mod tests {
     fn ten_thousand_rules_take_as_many_steps_as_ten() {
         let steps = |count: u32| {
             let file: String = (0..count).map(|n| format!("/p{n}/a\nA: 1\n")).collect();
-            let rules = HeaderRules::new(parse_headers("_headers", file.as_bytes()).whole().unwrap());
+            let rules =
+                HeaderRules::new(parse_headers("_headers", file.as_bytes()).whole().unwrap());
             rules
                 .trie
                 .visit(&["p3", "a"], &mut |rule| assert_eq!(rule, 3))

@@ -149,7 +149,7 @@ pub enum RuleError {
     /// A path with a host, in `_headers`.
     #[error(
         "rules for one host are not supported in _headers; write the path alone: {path:?}, which holds \
-         for every host, or bundle the site for that host as an app of its own"
+         for all hosts, or bundle the site for that host as an app of its own"
     )]
     HostInHeaders {
         /// What to write.

@@ -130,7 +130,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn printed(text: &str) -> Vec<String> {
-        let rules = parse_redirects("_redirects", text.as_bytes()).whole().unwrap();
+        let rules = parse_redirects("_redirects", text.as_bytes())
+            .whole()
+            .unwrap();
         rules
             .iter()
             .map(|rule| format!("{} {rule}", rule.line))

@@ -47,7 +47,10 @@ fn places(settings: &Settings, is_alone: bool) -> Result<Vec<(Place, Purpose)>, 
     let host = Host::parse(&settings.host);
     let mut places = Vec::new();
     if net.at_port || (is_alone && net.listen.is_empty()) {
-        places.push((port(&host, settings.port, "--port", settings)?, Purpose::Site));
+        places.push((
+            port(&host, settings.port, "--port", settings)?,
+            Purpose::Site,
+        ));
     }
     for address in &net.listen {
         let place = match address {
