@@ -154,8 +154,8 @@ impl Summary {
         {
             let size = megabytes(*bytes);
             writeln!(f, "image    {}, {size}, named {name}", path.display())?;
-            let path = shell_word(&path.to_string_lossy());
-            writeln!(f, "load     docker load -i {path}")?;
+            let path = path.to_string_lossy();
+            writeln!(f, "load     docker load -i {}", shell_word(&path))?;
         }
         match &self.sbom {
             Some(path) => writeln!(f, "sbom     {}", path.display()),
