@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bundle_format::meta::Layout;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use oci_image::ImageName;
 use runtime_stub::ServeArgs;
 use runtime_stub::app::parse_prefix;
@@ -16,6 +16,7 @@ use crate::inspect::{InspectError, inspect};
 use crate::outputs::{ImageOutput, Outputs};
 use crate::pack::CodeOptions;
 use crate::progress::Progress;
+use crate::scan::parse_ignore;
 use crate::serve_folder::{FolderError, serve_folder};
 use crate::{BundleError, BundleOptions, bundle};
 
@@ -53,7 +54,7 @@ struct ServeFolderArgs {
 #[derive(Args, Debug)]
 struct ReadingArgs {
     /// Leave out files that match: names at any depth, or paths if there is a slash
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, value_name = "GLOB", value_parser = parse_ignore)]
     ignore: Vec<String>,
     /// How to read the folder; told by what is in it if not given
     #[arg(long)]
@@ -94,9 +95,10 @@ struct BundleArgs {
 
 /// What is written: an executable, an image, or both.
 #[derive(Args, Debug)]
+#[command(group(ArgGroup::new("written").args(["output", "oci"]).required(true).multiple(true)))]
 struct OutputArgs {
     /// The executable to write
-    #[arg(short, long, value_name = "APP", required_unless_present = "oci")]
+    #[arg(short, long, value_name = "APP")]
     output: Option<PathBuf>,
     /// The container image to write, as a tar for docker, podman and skopeo
     #[arg(long, value_name = "TAR")]
@@ -182,6 +184,15 @@ enum CommandError {
     Json(#[from] serde_json::Error),
 }
 
+impl CommandError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Settings(error) => error.exit_code().into(),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
 /// Runs a command: 0 if all is well, 1 if something failed, 2 for wrong usage.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
@@ -198,7 +209,7 @@ pub fn run() -> ExitCode {
         }
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "error: {error}");
-            ExitCode::FAILURE
+            error.exit_code()
         }
     }
 }

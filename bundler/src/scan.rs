@@ -51,6 +51,16 @@ pub enum ScanError {
     Problems(#[from] Problems),
 }
 
+/// The text of `--ignore`, if it is a pattern.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn parse_ignore(text: &str) -> Result<String, globset::Error> {
+    let text = text.to_owned();
+    ignore_patterns(std::slice::from_ref(&text)).map(|_| text)
+}
+
 /// Patterns of files to leave out. One without a slash matches names at any depth, one with a
 /// slash whole paths from the site's root; a folder that matches is left out with all in it.
 pub fn ignore_patterns(patterns: &[String]) -> Result<GlobSet, globset::Error> {

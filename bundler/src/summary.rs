@@ -1,5 +1,6 @@
 //! What is said when a site has been bundled, for people and for programs.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -153,7 +154,8 @@ impl Summary {
         {
             let size = megabytes(*bytes);
             writeln!(f, "image    {}, {size}, named {name}", path.display())?;
-            writeln!(f, "load     docker load -i {}", path.display())?;
+            let path = path.to_string_lossy();
+            writeln!(f, "load     docker load -i {}", shell_word(&path))?;
         }
         match &self.sbom {
             Some(path) => writeln!(f, "sbom     {}", path.display()),
@@ -227,13 +229,56 @@ impl std::fmt::Display for Summary {
                 self.seconds
             )?;
             let is_plain = path.components().count() == 1;
-            let run = if is_plain {
-                format!("./{}", path.display())
-            } else {
-                path.display().to_string()
-            };
-            writeln!(f, "run      {run}")?;
+            let folder = if is_plain { "./" } else { "" };
+            let run = format!("{folder}{}", path.display());
+            writeln!(f, "run      {}", shell_word(&run))?;
         }
         self.write_image(f)
+    }
+}
+
+/// One word of a command, as a POSIX shell reads it: quoted, if it would be read as something else.
+fn shell_word(text: &str) -> Cow<'_, str> {
+    let is_literal = |c: char| c.is_alphanumeric() || "/._-+:,@".contains(c);
+    match !text.is_empty() && text.chars().all(is_literal) {
+        true => text.into(),
+        false => format!("'{}'", text.replace('\'', r"'\''")).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_read_something_else() {
+        #[track_caller]
+        fn check(text: &str, want: &str) {
+            assert_eq!(shell_word(text), want);
+        }
+        check("./app", "./app");
+        check(
+            "/srv/caf\u{e9}/shop-1.2_x+y@z,a:b",
+            "/srv/caf\u{e9}/shop-1.2_x+y@z,a:b",
+        );
+        check("Bad Name.tar", "'Bad Name.tar'");
+        check("./it's", r"'./it'\''s'");
+        check("a\u{a0}b", "'a\u{a0}b'");
+        check("", "''");
+        for special in "|&;<>()$`\\\"\t\n*?[]#~=%!{}^".chars() {
+            check(&format!("a{special}b"), &format!("'a{special}b'"));
+        }
+    }
+
+    #[test]
+    fn a_shell_reads_the_word_that_was_meant() {
+        for text in ["./p q", "$(true) `true` \\ \"'!#", "~", "a=b/c", "-n\n"] {
+            let script = format!("printf %s {}", shell_word(text));
+            let output = std::process::Command::new("sh")
+                .args(["-c", &script])
+                .output();
+            let output = output.unwrap().stdout;
+            assert_eq!(String::from_utf8(output).unwrap(), text);
+        }
     }
 }

@@ -14,6 +14,7 @@ use bundle_format::meta::Layout;
 use limits::LimitOverrides;
 use module_graph::ModuleGraph;
 use site_config::{ScriptPattern, WorkerConfig};
+use site_rules::Parsed;
 use worker_host::WorkerKind;
 use worker_host::compile::{InspectError, WasmKind, inspect};
 
@@ -205,17 +206,18 @@ impl Sorter {
         let Some(bytes) = self.read(&file) else {
             return;
         };
-        match site_config::parse_site_config(&file.name, &bytes) {
-            Ok(config) => {
-                self.site_limits = config.limits;
-                self.survey.rules.site = config.site;
-                self.survey.rules.cors = config.cors;
-                self.find_scripts(&config.scripts);
-            }
-            Err(problems) => self
-                .problems
-                .extend(problems.into_iter().map(Problem::from)),
-        }
+        let config = self.right_of(site_config::parse_site_config(&file.name, &bytes));
+        self.site_limits = config.limits;
+        self.survey.rules.site = config.site;
+        self.survey.rules.cors = config.cors;
+        self.find_scripts(&config.scripts);
+    }
+
+    /// What is right in a file, to be looked at further; the rest is reported.
+    fn right_of<T, P: Into<Problem>>(&mut self, parsed: Parsed<T, P>) -> T {
+        self.problems
+            .extend(parsed.problems.into_iter().map(Into::into));
+        parsed.value
     }
 
     /// The scripts of a site; a pattern that matches nothing is a mistake.
@@ -330,16 +332,13 @@ impl Sorter {
     fn read_rules(&mut self, file: &SourceFile) {
         let Some(bytes) = self.read(file) else { return };
         let name = file.name.clone();
-        let problems = if name.ends_with(HEADERS) {
-            site_rules::parse_headers(&name, &bytes)
-                .map(|rules| self.survey.rules.headers = RuleFile { name, rules })
+        if name.ends_with(HEADERS) {
+            let rules = self.right_of(site_rules::parse_headers(&name, &bytes));
+            self.survey.rules.headers = RuleFile { name, rules };
         } else {
-            site_rules::parse_redirects(&name, &bytes)
-                .map(|rules| self.survey.rules.redirects = RuleFile { name, rules })
-        };
-        let problems = problems.err().unwrap_or_default();
-        self.problems
-            .extend(problems.into_iter().map(Problem::from));
+            let rules = self.right_of(site_rules::parse_redirects(&name, &bytes));
+            self.survey.rules.redirects = RuleFile { name, rules };
+        }
     }
 
     /// Whether a file is the configuration of a worker beside it. In a site a `.toml` may as well be

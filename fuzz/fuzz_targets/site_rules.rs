@@ -10,7 +10,7 @@ use site_rules::{
 fuzz_target!(|input: (&[u8], &str, &str)| {
     let (file, path, host) = input;
     let Ok(path) = SitePath::parse(path) else { return };
-    if let Ok(rules) = parse_redirects("_redirects", file) {
+    if let Ok(rules) = parse_redirects("_redirects", file).whole() {
         let redirects = Redirects::new(rules);
         let asked = Asked { host: Some(host), path: &path };
         let first = redirects.first(asked);
@@ -22,7 +22,7 @@ fuzz_target!(|input: (&[u8], &str, &str)| {
             let _ = review("_redirects", &redirects, &|_| Existing::Nothing);
         }
     }
-    if let Ok(rules) = parse_headers("_headers", file) {
+    if let Ok(rules) = parse_headers("_headers", file).whole() {
         let _ = HeaderRules::new(rules).fields(&[&path], &[("x-a", "1")]);
     }
     if let Ok(origin) = parse_origin(host) {

@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use listen::{BindOptions, ListenError, Listener, Notifier};
+use listen::{BindOptions, ListenError, Listener, Named, Notifier};
 use server_tls::{Identity, Remark};
 
 use self::ports::take_ports;
@@ -196,8 +196,11 @@ fn take_admin(
 ) -> Result<(Taken, AdminOptions), ServeError> {
     let taken = match &options.address {
         AdminAddress::Tcp(address) => {
-            let host = address.ip().to_string();
-            let bound = listen::Bound::port(*address, host, bind_options(settings));
+            let named = Named {
+                host: address.ip().to_string(),
+                flag: "--admin",
+            };
+            let bound = listen::Bound::port(*address, named, bind_options(settings));
             Taken::Socket(bound.map_err(|reason| admin_error(options, reason))?)
         }
         AdminAddress::Unix(path) => Taken::Path(path.clone()),

@@ -38,6 +38,15 @@ enum AppError {
     Output(#[from] std::io::Error),
 }
 
+impl AppError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Settings(error) => error.exit_code().into(),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
 /// Runs the app: 0 if it ended as asked, 1 if something failed, 2 for wrong usage.
 pub fn run() -> ExitCode {
     match run_app() {
@@ -45,7 +54,7 @@ pub fn run() -> ExitCode {
         Err(error) => {
             log::flush();
             let _ = writeln!(std::io::stderr(), "error: {error}");
-            ExitCode::FAILURE
+            error.exit_code()
         }
     }
 }

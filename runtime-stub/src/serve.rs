@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use listen::{ActivationError, ListenError, Notifier};
+use rustix::time::{ClockId, clock_gettime};
 use server_tls::{Identity, Reloaded, ServerTlsError};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
@@ -74,7 +75,7 @@ pub enum ServeError {
 /// which the kernel ignores all signals that have no handler.
 pub struct Signals {
     ends: Ends,
-    /// Read the certificate again; nothing to do without one.
+    /// Read the certificate again, if there is one.
     hangup: Signal,
 }
 
@@ -141,11 +142,9 @@ pub async fn serve(
         admin::start(&mut admin, listener, has_panel, Arc::clone(&app));
     }
     listening(&open.announcements);
-    if let Some(identity) = &open.identity {
-        tokio::spawn(keep_fresh(Arc::clone(identity), hangup));
-    }
     let watch = app.watch;
     let notifier = Arc::new(open.notifier);
+    tokio::spawn(keep_fresh(open.identity, hangup, Arc::clone(&notifier)));
     let loading = load_workers(Arc::clone(&app), Arc::clone(&notifier));
     let connections = Arc::new(Connections::new(settings.connections, &app.admission));
     let edge = Edge::new(app).with_hsts(settings.net.hsts);
@@ -212,29 +211,52 @@ async fn hand_over(connections: &Connections, accepting: &mut JoinSet<()>, ends:
     }
 }
 
-/// Reads the certificate again when its files have changed, and when the process is told to.
-async fn keep_fresh(identity: Arc<Identity>, mut hangup: Signal) -> Infallible {
+/// Reads the certificate again when its files have changed, and when the process is told to; whoever
+/// tells it so waits to hear that it is done, even if there is nothing to read.
+async fn keep_fresh(
+    identity: Option<Arc<Identity>>,
+    mut hangup: Signal,
+    notifier: Arc<Notifier>,
+) -> Infallible {
     loop {
         let is_told = tokio::select! {
             _ = hangup.recv() => true,
-            () = tokio::time::sleep(LOOK_EVERY) => false,
+            () = tokio::time::sleep(LOOK_EVERY), if identity.is_some() => false,
         };
-        let identity = Arc::clone(&identity);
-        let found = tokio::task::spawn_blocking(move || match is_told {
-            true => identity.reload(),
-            false => identity.look(),
-        });
-        match found.await {
-            Ok(Reloaded::Same) | Err(_) => {}
-            Ok(Reloaded::New(remarks)) => {
-                log::line("tls_reloaded", &[]);
-                for remark in remarks {
-                    log::line("tls_certificate", &[("reason", &remark)]);
-                }
-            }
-            Ok(Reloaded::Kept(error)) => log::line("tls_kept", &[("reason", &error)]),
+        if is_told {
+            notifier.reloading(monotonic_time());
+        }
+        if let Some(identity) = &identity {
+            read_again(Arc::clone(identity), is_told).await;
+        }
+        if is_told {
+            notifier.reloaded();
         }
     }
+}
+
+/// Reads the certificate again, if it has changed or the process was told to.
+async fn read_again(identity: Arc<Identity>, is_told: bool) {
+    let found = tokio::task::spawn_blocking(move || match is_told {
+        true => identity.reload(),
+        false => identity.look(),
+    });
+    match found.await {
+        Ok(Reloaded::Same) | Err(_) => {}
+        Ok(Reloaded::New(remarks)) => {
+            log::line("tls_reloaded", &[]);
+            for remark in remarks {
+                log::line("tls_certificate", &[("reason", &remark)]);
+            }
+        }
+        Ok(Reloaded::Kept(error)) => log::line("tls_kept", &[("reason", &error)]),
+    }
+}
+
+/// The clock that systemd goes by, which [`Instant`](std::time::Instant) does not tell.
+fn monotonic_time() -> Duration {
+    let time = clock_gettime(ClockId::Monotonic);
+    time.try_into().unwrap_or_default()
 }
 
 /// Loads the workers while assets are served already, and then tells whoever waits for the start.

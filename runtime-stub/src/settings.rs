@@ -281,6 +281,17 @@ pub enum SettingsError {
     PanelWithoutAdmin,
 }
 
+impl SettingsError {
+    /// The exit code of a process that ends with this: 2 for wrong usage, as where clap refuses a
+    /// value. A kind of store that is not known is 1, as one that cannot be reached is.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Store(LocationError::UnknownScheme { .. }) => 1,
+            _ => 2,
+        }
+    }
+}
+
 impl ServeArgs {
     /// Settles what flags and environment say. `environment` is [`std::env::var`], or a test's.
     pub fn settle(
@@ -311,7 +322,7 @@ impl ServeArgs {
         let host = self
             .host
             .or_else(|| named(["WWS_HOST", "HOST"]).map(|(_, host)| host));
-        let at_host = host.is_some() || self.port.is_some() || from_environment.is_some();
+        let at_port = self.port.is_some() || from_environment.is_some();
         // A platform that gives a port in the environment sends traffic from outside.
         let host_default = if from_environment.is_some() {
             "0.0.0.0"
@@ -319,7 +330,7 @@ impl ServeArgs {
             "127.0.0.1"
         };
         let proxies = self.proxies.settle();
-        let net = self.net.settle(at_host, &proxies)?;
+        let net = self.net.settle(at_port, &proxies)?;
         let mut places = places_of(&location, self.outbound_ca.as_ref());
         places.extend(net.places());
         let ops = self.ops.settle(&environment)?;
@@ -562,5 +573,22 @@ mod tests {
             error.contains("PORT") && error.contains("\"http\""),
             "{error}"
         );
+    }
+
+    #[test]
+    fn wrong_usage_is_2_and_a_store_of_an_unknown_kind_is_1() {
+        #[track_caller]
+        fn check(flags: &[&str], environment: &[(&str, &str)], want: u8) {
+            let error = settle(flags, environment).unwrap_err();
+            assert_eq!(error.exit_code(), want, "{error}");
+        }
+        check(&["--tls-cert", "c"], &[], 2);
+        check(&["--http-redirect", "80"], &[], 2);
+        check(&["--proxy-protocol"], &[], 2);
+        check(&["--enable-panel"], &[], 2);
+        check(&["--cors", "*,https://a.example"], &[], 2);
+        check(&["--kv", "redis://h/first"], &[], 2);
+        check(&[], &[("PORT", "abc")], 2);
+        check(&["--kv", "mysql://h/db"], &[], 1);
     }
 }

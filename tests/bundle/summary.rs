@@ -81,6 +81,23 @@ fn the_summary_is_plain_lines_and_quiet_is_silent() {
 }
 
 #[test]
+fn commands_that_are_printed_can_be_pasted_into_a_shell() {
+    let site = TestSite::with_index();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = wws();
+    command.current_dir(folder.path()).arg("bundle");
+    command.arg(site.path());
+    command.args(["-o", "p q", "--oci", "It's.tar"]);
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("\nrun      './p q'\n"), "{text}");
+    assert!(
+        text.contains("\nload     docker load -i 'It'\\''s.tar'\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn the_summary_names_the_layout_and_why() {
     #[track_caller]
     fn check(site: &TestSite, arguments: &[&str], want: &str) {
@@ -121,7 +138,8 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
         assert!(message.contains(want), "{arguments:?}: {message}");
         assert_eq!(output.stdout, b"", "{arguments:?}");
     }
-    check(&["bundle"], "--output");
+    check(&["bundle"], "<--output <APP>|--oci <TAR>>");
+    check(&["bundle", ".", "--sbom", "x"], "--oci <TAR>");
     check(&["bundle", ".", "-o"], "--output");
     check(
         &["bundle", ".", "-o", "x", "--level", "hard"],
@@ -149,10 +167,16 @@ fn wrong_usage_exits_with_2_and_says_what_is_right() {
     );
     check(&["bundle", ".", "y", "-o", "x"], "'y'");
     check(&["bundle", ".", "-o", "x", "--speed"], "--speed");
+    check(
+        &["bundle", ".", "-o", "x", "--ignore", "a[.map"],
+        "--ignore",
+    );
     check(&["inspect"], "<APP>");
     check(&["--port", "http"], "--port");
     check(&["--port", "65536"], "--port");
     check(&[".", "extra"], "'extra'");
+    check(&["--tls-key", "key.pem"], "--tls-cert");
+    check(&["--enable-panel"], "--admin");
 }
 
 #[test]

@@ -69,11 +69,16 @@ fn an_app_speaks_of_itself_and_not_of_how_it_is_built() {
 #[test]
 fn wrong_usage_exits_with_2() {
     #[track_caller]
-    fn check(app: &BundledApp, arguments: &[&str], want: &str) {
-        let output = bare(&app.path(), arguments, &[]).output().unwrap();
+    fn check_with(app: &BundledApp, arguments: &[&str], environment: &[(&str, &str)], want: &str) {
+        let output = bare(&app.path(), arguments, environment).output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {message}");
+        assert!(message.starts_with("error: "), "{message}");
         assert!(message.contains(want), "{arguments:?}: {message}");
+    }
+    #[track_caller]
+    fn check(app: &BundledApp, arguments: &[&str], want: &str) {
+        check_with(app, arguments, &[], want);
     }
     let app = TestSite::with_index().bundle();
     check(&app, &["--speed"], "--speed");
@@ -87,6 +92,15 @@ fn wrong_usage_exits_with_2() {
     check(&app, &["--worker-time", "0"], "--worker-time");
     check(&app, &["--worker-memory", "much"], "--worker-memory");
     check(&app, &["--max-connections", "0"], "--max-connections");
+    check(&app, &["--tls-cert", "cert.pem"], "--tls-key");
+    check(&app, &["--http-redirect", "80"], "--https-port");
+    check(&app, &["--proxy-protocol"], "--trusted-proxy");
+    check(&app, &["--enable-panel"], "--admin");
+    check(&app, &["--cors", "*,https://a.example"], "--cors");
+    check(&app, &["--kv", "redis://host/first"], "--kv");
+    check_with(&app, &[], &[("PORT", "http")], "PORT is \"http\"");
+    check_with(&app, &[], &[("WWS_PORT", "65536")], "WWS_PORT is \"65536\"");
+    check_with(&app, &[], &[("WWS_ENABLE_PANEL", "true")], "--admin");
 }
 
 #[test]
@@ -141,11 +155,16 @@ fn what_cannot_be_listened_on_is_an_error_in_words() {
     };
     let taken = TcpListener::bind(("0.0.0.0", 0)).unwrap();
     let port = &taken.local_addr().unwrap().port().to_string();
-    check(
-        &["--port", port],
-        &[],
-        &format!("port {port} of 127.0.0.1 is taken"),
-    );
+    let taken_and = |flag| {
+        format!(
+            "port {port} of 127.0.0.1 is taken; stop the other program, or choose another with {flag};"
+        )
+    };
+    check(&["--port", port], &[], &taken_and("--port"));
+    let listen = format!("127.0.0.1:{port}");
+    check(&["--listen", &listen], &[], &taken_and("--listen"));
+    let redirect = ["--port=0", "--https-port=443", "--http-redirect", port];
+    check(&redirect, &[], &taken_and("--http-redirect"));
     check(
         &[],
         &[("PORT", port)],
@@ -165,6 +184,4 @@ fn what_cannot_be_listened_on_is_an_error_in_words() {
         "\"no.such.host.invalid\"",
     );
     check(&["--host", "192.0.2.1", "--port", "0"], &[], "192.0.2.1");
-    check(&[], &[("PORT", "http")], "PORT is \"http\"");
-    check(&[], &[("WWS_PORT", "65536")], "WWS_PORT is \"65536\"");
 }

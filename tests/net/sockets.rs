@@ -66,6 +66,29 @@ fn all_that_is_listed_is_listened_on() {
 }
 
 #[test]
+fn a_host_without_a_port_adds_no_place_to_those_that_are_listed() {
+    let app = site().bundle();
+    let places = |flags: &[&str], environment: &[(&str, &str)]| {
+        let mut command = app.plain_command(&[&["--listen", "127.0.0.2:0"], flags].concat());
+        command.envs(environment.iter().copied());
+        let running = RunningApp::start(command);
+        // The last one that is announced.
+        running.output_line("Listening on http://127.0.0.2:");
+        let hosts = running.output();
+        let host = |line: &str| line.rsplit_once(':').map(|(place, _)| place.to_owned());
+        hosts.lines().filter_map(host).collect::<Vec<_>>()
+    };
+    let listed = "Listening on http://127.0.0.2";
+    // As in a container.
+    assert_eq!(places(&[], &[("WWS_HOST", "0.0.0.0")]), [listed]);
+    assert_eq!(places(&["--host", "127.0.0.1"], &[]), [listed]);
+    let both = ["Listening on http://127.0.0.1", listed];
+    assert_eq!(places(&["--port", "0"], &[]), both);
+    let environment = [("HOST", "127.0.0.1"), ("PORT", "0")];
+    assert_eq!(places(&[], &environment), both);
+}
+
+#[test]
 fn a_path_is_taken_from_nobody_who_listens_and_from_no_other_file() {
     let app = site().bundle();
     let folder = tempfile::tempdir().unwrap();
@@ -181,7 +204,7 @@ fn what_is_no_listener_is_refused() {
 }
 
 #[test]
-fn systemd_is_told_when_it_is_ready_and_when_it_ends() {
+fn systemd_is_told_when_it_is_ready_when_it_has_reloaded_and_when_it_ends() {
     let app = site().bundle();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");
@@ -190,13 +213,25 @@ fn systemd_is_told_when_it_is_ready_and_when_it_ends() {
     let mut command = app.command(&[]);
     command.env("NOTIFY_SOCKET", &path);
     let mut running = RunningApp::start(command);
-    let hears = |want: &str| {
+    let heard = || {
         let mut bytes = [0; 64];
         let count = socket.recv(&mut bytes).unwrap();
-        assert_eq!(String::from_utf8_lossy(&bytes[..count]), want);
+        String::from_utf8_lossy(&bytes[..count]).into_owned()
     };
+    let hears = |want: &str| assert_eq!(heard(), want);
     hears("READY=1");
     running.get("/").assert_status(200);
+    // Even with nothing to read again: it is waited for.
+    let reload = || {
+        running.signal("HUP");
+        let said = heard();
+        let time = said.strip_prefix("RELOADING=1\nMONOTONIC_USEC=");
+        let time: u64 = time.expect(&said).parse().unwrap();
+        hears("READY=1");
+        time
+    };
+    let (first, second) = (reload(), reload());
+    assert!(0 < first && first < second, "{first} {second}");
     running.signal("TERM");
     hears("STOPPING=1");
     assert_eq!(running.wait(), Some(0), "{}", running.log());

@@ -125,13 +125,14 @@ fn a_listener_that_cannot_be_is_an_error() {
         .unwrap();
     assert_eq!(ended.status.code(), Some(1));
     assert!(
-        ended.log.contains("--admin") && ended.log.contains(&taken),
+        ended.log.contains(&format!("--admin {taken}: "))
+            && ended.log.contains("choose another with --admin;"),
         "{}",
         ended.log
     );
     let ended = RunningApp::try_start(app.command(&["--enable-panel"]))
         .err()
         .unwrap();
-    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(ended.status.code(), Some(2));
     assert!(ended.log.contains("--admin"), "{}", ended.log);
 }

@@ -41,11 +41,13 @@ mod tests {
 
     fn example() -> SiteRules {
         let redirects = b"/a/:id /b?id=:id 302!\nhttps://old.example/* https://new.example/:splat";
-        let headers = parse_headers("_headers", b"/*.js\nX-A: :splat\n! X-B\n").unwrap();
+        let headers = parse_headers("_headers", b"/*.js\nX-A: :splat\n! X-B\n")
+            .whole()
+            .unwrap();
         let path = site_rules::SitePath::parse("/x.js").unwrap();
         let fields = HeaderRules::new(headers.clone()).fields(&[&path], &[("x-b", "1")]);
         SiteRules {
-            redirects: parse_redirects("_redirects", redirects).unwrap(),
+            redirects: parse_redirects("_redirects", redirects).whole().unwrap(),
             headers,
             field_sets: vec![fields],
         }

@@ -51,7 +51,8 @@ pub enum ActivationError {
 /// The sockets that were passed on to this process, none if it was started otherwise. To be called
 /// once, before anything is opened. `environment` is [`std::env::var`], or a test's.
 ///
-/// The variables stay as they are: an app starts no other programs, which could mistake them.
+/// The variables stay as they are: an app starts no other programs, which could mistake them, and
+/// taking one out while other threads may read is unsound.
 ///
 /// # Errors
 /// See [`ActivationError`]: somebody else is relied on, who has done something else.

@@ -26,17 +26,28 @@ pub struct BindOptions {
     pub v6_only: bool,
 }
 
+/// What users call a port, for messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The host, as it was given.
+    pub host: String,
+    /// The flag that says which port it is.
+    pub flag: &'static str,
+}
+
 /// Why an address cannot be listened at.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
     /// Another program listens there.
     #[error(
-        "port {port} of {host} is taken; stop the other program, or choose another with --port or \
-         --listen; with --reuse-port two apps can have the same one"
+        "port {port} of {} is taken; stop the other program, or choose another with {}; with \
+         --reuse-port two apps can have the same one",
+        named.host,
+        named.flag
     )]
     PortTaken {
-        /// As it was given.
-        host: String,
+        /// How it was given.
+        named: Named,
         /// The port.
         port: u16,
     },
@@ -95,7 +106,7 @@ pub struct Bound {
 enum To {
     Port {
         address: SocketAddr,
-        host: String,
+        named: Named,
         reuse_port: bool,
     },
     Path {
@@ -109,22 +120,26 @@ enum To {
 }
 
 impl Bound {
-    /// Takes a port; `host` is what the user called it.
+    /// Takes a port.
     ///
     /// # Errors
     /// [`ListenError::PortTaken`] and [`ListenError::Port`].
     pub fn port(
         address: SocketAddr,
-        host: String,
+        named: Named,
         options: BindOptions,
     ) -> Result<Self, ListenError> {
-        let socket = bind(address, options).map_err(|reason| port_error(&host, address, reason))?;
-        let to = To::Port {
-            address,
-            host,
-            reuse_port: options.reuse_port,
-        };
-        Ok(Self { socket, to })
+        match bind(address, options) {
+            Ok(socket) => Ok(Self {
+                socket,
+                to: To::Port {
+                    address,
+                    named,
+                    reuse_port: options.reuse_port,
+                },
+            }),
+            Err(reason) => Err(port_error(named, address, reason)),
+        }
     }
 
     /// Takes a path. The file of a socket on which nobody listens any more is replaced.
@@ -163,10 +178,10 @@ impl Bound {
         match self.to {
             To::Port {
                 address,
-                host,
+                named,
                 reuse_port,
             } => listen_port(self.socket, reuse_port)
-                .map_err(|reason| port_error(&host, address, reason)),
+                .map_err(|reason| port_error(named, address, reason)),
             To::Path { path, file } => listen_path(self.socket, file, &path)
                 .map_err(|reason| ListenError::Path { path, reason }),
             To::Passed { is_unix } => match is_unix {
@@ -194,10 +209,10 @@ fn listen_path(socket: OwnedFd, mut file: SocketFile, path: &Path) -> io::Result
 }
 
 /// A port can turn out to be taken when it is bound, or when it is listened on.
-fn port_error(host: &str, address: SocketAddr, reason: io::Error) -> ListenError {
+fn port_error(named: Named, address: SocketAddr, reason: io::Error) -> ListenError {
     match reason.kind() {
         io::ErrorKind::AddrInUse => ListenError::PortTaken {
-            host: host.to_owned(),
+            named,
             port: address.port(),
         },
         _ => ListenError::Port { address, reason },
@@ -238,8 +253,15 @@ mod tests {
         ..OPTIONS
     };
 
+    fn here() -> Named {
+        Named {
+            host: "here".to_owned(),
+            flag: "--here",
+        }
+    }
+
     fn port(port: u16, options: BindOptions) -> Result<Listener, ListenError> {
-        Bound::port(([127, 0, 0, 1], port).into(), "here".to_owned(), options)?.listen()
+        Bound::port(([127, 0, 0, 1], port).into(), here(), options)?.listen()
     }
 
     #[tokio::test]
@@ -258,6 +280,7 @@ mod tests {
                     assert!(!want);
                     let text = error.to_string();
                     assert!(text.contains(&format!("port {number} of here")), "{text}");
+                    assert!(text.contains("choose another with --here;"), "{text}");
                 }
             }
         }
@@ -288,7 +311,7 @@ mod tests {
     async fn all_interfaces_can_be_given_for_each_family() {
         let Ok(v6) = Bound::port(
             ([0u16; 8], 0).into(),
-            String::new(),
+            here(),
             BindOptions {
                 v6_only: true,
                 ..OPTIONS
@@ -297,6 +320,6 @@ mod tests {
             return;
         };
         let number = v6.listen().unwrap().address().unwrap().port();
-        Bound::port(([0, 0, 0, 0], number).into(), String::new(), OPTIONS).unwrap();
+        Bound::port(([0, 0, 0, 0], number).into(), here(), OPTIONS).unwrap();
     }
 }

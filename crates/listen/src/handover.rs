@@ -170,7 +170,7 @@ fn length_of<T>(value: &T) -> io::Result<socklen_t> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{BindOptions, Bound, Listener};
+    use crate::{BindOptions, Bound, Listener, Named};
 
     /// `None` where there is no such address.
     fn shared(ip: &str, port: u16) -> Option<Listener> {
@@ -180,7 +180,11 @@ mod tests {
             v6_only: false,
         };
         let address = (ip.parse::<IpAddr>().unwrap(), port).into();
-        let bound = Bound::port(address, String::new(), options).ok()?;
+        let named = Named {
+            host: ip.to_owned(),
+            flag: "--port",
+        };
+        let bound = Bound::port(address, named, options).ok()?;
         Some(bound.listen().unwrap())
     }
 

@@ -24,7 +24,7 @@ mod socket_file;
 
 pub use activation::{ActivationError, activated};
 pub use address::{Address, AddressError, Host};
-pub use bound::{BindOptions, Bound, ListenError};
+pub use bound::{BindOptions, Bound, ListenError, Named};
 pub use listener::Listener;
 pub use notify::{Notifier, NotifyError};
 pub use proxy_protocol::{HEADER_BYTES_MAX, Header, Parsed, ProxyHeaderError, proxy_header};

@@ -3,10 +3,17 @@
 use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Where whoever started this process wants to hear of it; nowhere, mostly.
 #[derive(Debug, Default)]
-pub struct Notifier(Option<UnixDatagram>);
+pub struct Notifier {
+    socket: Option<UnixDatagram>,
+    /// Between [`ready`](Self::ready) and [`stopping`](Self::stopping): there is nothing to say of
+    /// settings that are read again before or after.
+    is_ready: AtomicBool,
+}
 
 /// Why nothing can be told.
 #[derive(Debug, thiserror::Error)]
@@ -27,26 +34,47 @@ impl Notifier {
     pub fn connect(environment: impl Fn(&str) -> Option<String>) -> Result<Self, NotifyError> {
         let address = environment("NOTIFY_SOCKET").filter(|address| !address.is_empty());
         let Some(address) = address else {
-            return Ok(Self(None));
+            return Ok(Self::default());
         };
         match connect(&address) {
-            Ok(socket) => Ok(Self(Some(socket))),
+            Ok(socket) => Ok(Self {
+                socket: Some(socket),
+                ..Self::default()
+            }),
             Err(reason) => Err(NotifyError { address, reason }),
         }
     }
 
     /// Requests are answered now.
     pub fn ready(&self) {
+        self.is_ready.store(true, Ordering::Relaxed);
         self.tell("READY=1");
+    }
+
+    /// Settings are read again from `now` on, a time of `CLOCK_MONOTONIC`, by which a reload is known
+    /// from one that was asked for later.
+    pub fn reloading(&self, now: Duration) {
+        if self.is_ready.load(Ordering::Relaxed) {
+            let now = now.as_micros();
+            self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={now}"));
+        }
+    }
+
+    /// They have been read.
+    pub fn reloaded(&self) {
+        if self.is_ready.load(Ordering::Relaxed) {
+            self.tell("READY=1");
+        }
     }
 
     /// The process is ending.
     pub fn stopping(&self) {
+        self.is_ready.store(false, Ordering::Relaxed);
         self.tell("STOPPING=1");
     }
 
     fn tell(&self, state: &str) {
-        if let Some(socket) = &self.0 {
+        if let Some(socket) = &self.socket {
             // Who does not listen any more does not want to know.
             let _ = socket.send(state.as_bytes());
         }
@@ -73,13 +101,28 @@ mod tests {
 
     #[track_caller]
     fn check_hears(socket: &UnixDatagram, notifier: &Notifier) {
+        let reload = || {
+            notifier.reloading(Duration::new(7, 1_999));
+            notifier.reloaded();
+        };
+        // Said to nobody before it is ready, and when it ends.
+        reload();
         notifier.ready();
+        reload();
         notifier.stopping();
+        reload();
         let mut bytes = [0; 64];
-        for want in ["READY=1", "STOPPING=1"] {
+        for want in [
+            "READY=1",
+            "RELOADING=1\nMONOTONIC_USEC=7000001",
+            "READY=1",
+            "STOPPING=1",
+        ] {
             let count = socket.recv(&mut bytes).unwrap();
             assert_eq!(&bytes[..count], want.as_bytes());
         }
+        socket.set_nonblocking(true).unwrap();
+        assert!(socket.recv(&mut bytes).is_err());
     }
 
     #[test]

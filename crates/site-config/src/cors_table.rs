@@ -101,7 +101,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, want: Result<Option<Cors>, &[&str]>) {
-        let found = crate::parse_site_config("wws.toml", text.as_bytes());
+        let found = crate::parse_site_config("wws.toml", text.as_bytes()).whole();
         let found = found
             .map(|config| config.cors)
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>());

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::str::CharIndices;
 
+use site_rules::Parsed;
 use toml::de::DeTable;
 
 use crate::{Place, Problem};
@@ -72,14 +73,21 @@ impl<'t> Places<'t> {
     }
 }
 
-/// What `interpret` makes of the file's table and text, or every problem in the order of the
-/// file. All offsets are into that text.
-pub(crate) fn read<T>(
+/// What `interpret` makes of the file's table and text, and every problem in the order of the
+/// file. All offsets are into that text. Where the syntax is wrong, the value is that of an empty
+/// file: what the recovery has guessed is no ground for further problems.
+pub(crate) fn read<T: Default>(
     file: &str,
     bytes: &[u8],
     interpret: fn(&DeTable<'_>, &str, &mut Findings) -> T,
-) -> Result<T, Vec<Problem>> {
-    let text = decode(file, bytes)?;
+) -> Parsed<T, Problem> {
+    let text = match decode(file, bytes) {
+        Ok(text) => text,
+        Err(problems) => {
+            let value = T::default();
+            return Parsed { value, problems };
+        }
+    };
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut syntax = Findings::default();
     for error in errors {
@@ -90,6 +98,10 @@ pub(crate) fn read<T>(
     let value = interpret(table.get_ref(), text, &mut meaning);
 
     let mut problems = syntax.locate(file, text);
+    let value = match problems.is_empty() {
+        true => value,
+        false => T::default(),
+    };
     let broken_lines: BTreeSet<u32> = problems.iter().map(|problem| problem.line).collect();
     let broken_header = first_header_among(&broken_lines, text);
     let mut meaning = meaning.locate(file, text);
@@ -98,11 +110,7 @@ pub(crate) fn read<T>(
     });
     problems.extend(meaning);
     problems.sort_by_key(|problem| (problem.line, problem.column));
-    if problems.is_empty() {
-        Ok(value)
-    } else {
-        Err(problems)
-    }
+    Parsed { value, problems }
 }
 
 /// The first of `lines` that begins a table, `[name]` or `[[name]]`.
@@ -141,10 +149,8 @@ mod tests {
 
     #[track_caller]
     fn check(bytes: &[u8], want: &[&str]) {
-        let found = match read("a.toml", bytes, |_, _, _| ()) {
-            Ok(()) => Vec::new(),
-            Err(problems) => problems.iter().map(ToString::to_string).collect(),
-        };
+        let problems = read("a.toml", bytes, |_, _, _| ()).problems;
+        let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(found, want);
     }
 
@@ -208,7 +214,7 @@ mod tests {
 
     #[test]
     fn all_syntax_errors_are_reported_at_once() {
-        let problems = read("a.toml", b"a = \nb = 1\nb = 2\n\nc = \"x", |_, _, _| ()).unwrap_err();
+        let problems = read("a.toml", b"a = \nb = 1\nb = 2\n\nc = \"x", |_, _, _| ()).problems;
         let lines: Vec<u32> = problems.iter().map(|problem| problem.line).collect();
         assert_eq!(lines, [1, 3, 5], "{problems:?}");
     }
@@ -217,10 +223,8 @@ mod tests {
     fn hostile_nesting_is_a_problem_not_a_crash() {
         for part in ["[", "a=[", "{a=", "a.", "[[a.", "a={"] {
             let text = part.repeat(FILE_BYTES_MAX / part.len());
-            assert!(
-                read("a.toml", text.as_bytes(), |_, _, _| ()).is_err(),
-                "{part}"
-            );
+            let problems = read("a.toml", text.as_bytes(), |_, _, _| ()).problems;
+            assert!(!problems.is_empty(), "{part}");
         }
     }
 }

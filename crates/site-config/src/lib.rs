@@ -17,7 +17,8 @@
 //! | `[cors]`                   | origins, methods, headers, credentials                    |
 //!
 //! A file is either understood whole or refused with all its problems at once; nothing in it
-//! is ever skipped in silence. Keys of Wasm Workers Server that this version cannot honour are
+//! is ever skipped in silence. What is right in a refused `wws.toml` is given all the same, so that
+//! one run can also say what the whole site finds wrong with it. Keys of Wasm Workers Server that this version cannot honour are
 //! problems too. What only the whole site can tell is left to the bundler, with the [`Place`] to
 //! report it at. Not here: finding the files, and what kind of worker there is (the bundler), the
 //! bounds of limits (`limits`), which calls pass (`outbound-rules`), reading the environment (the

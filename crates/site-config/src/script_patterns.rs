@@ -79,7 +79,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, want: Result<&[(&str, u32, u32)], &[&str]>) {
-        let found = crate::parse_site_config("wws.toml", text.as_bytes());
+        let found = crate::parse_site_config("wws.toml", text.as_bytes()).whole();
         let found = found
             .map(|config| config.scripts)
             .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>());
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn many_patterns_on_one_line_are_located_in_linear_time() {
         let text = format!("workers.scripts = [{}]", "'a',".repeat(200_000));
-        let config = crate::parse_site_config("wws.toml", text.as_bytes()).unwrap();
+        let config = crate::parse_site_config("wws.toml", text.as_bytes()).value;
         let last = config.scripts.last().map(|pattern| pattern.column);
         assert_eq!(last, Some(20 + 4 * 199_999));
     }

@@ -1,7 +1,7 @@
 //! `wws.toml` at the site root: what holds for the whole site.
 
 use limits::LimitOverrides;
-use site_rules::Cors;
+use site_rules::{Cors, Parsed};
 use toml::de::DeTable;
 
 use crate::document::{self, Findings};
@@ -24,11 +24,9 @@ pub struct SiteConfig {
     pub scripts: Vec<ScriptPattern>,
 }
 
-/// The configuration in `bytes`, the content of `wws.toml`; `file` is only named in problems.
-///
-/// # Errors
-/// All problems of the file, in its order; never an empty list.
-pub fn parse_site_config(file: &str, bytes: &[u8]) -> Result<SiteConfig, Vec<Problem>> {
+/// The configuration in `bytes`, the content of `wws.toml`, and all problems of the file; `file` is
+/// only named in them. A file whose syntax is wrong is as good as empty.
+pub fn parse_site_config(file: &str, bytes: &[u8]) -> Parsed<SiteConfig, Problem> {
     document::read(file, bytes, interpret)
 }
 
@@ -56,11 +54,11 @@ mod tests {
     #[test]
     fn an_empty_file_chooses_nothing() {
         assert_eq!(
-            parse_site_config("wws.toml", b""),
+            parse_site_config("wws.toml", b"").whole(),
             Ok(SiteConfig::default())
         );
         assert_eq!(
-            parse_site_config("wws.toml", b"# later\n[limits]\n[workers]"),
+            parse_site_config("wws.toml", b"# later\n[limits]\n[workers]").whole(),
             Ok(SiteConfig::default())
         );
     }
@@ -71,7 +69,7 @@ mod tests {
             memory: Some(ByteSize(1 << 20)),
             ..LimitOverrides::default()
         };
-        let found = parse_site_config("wws.toml", b"[limits]\nmemory = \"1MiB\"");
+        let found = parse_site_config("wws.toml", b"[limits]\nmemory = \"1MiB\"").whole();
         let want = SiteConfig {
             limits,
             ..SiteConfig::default()
@@ -83,7 +81,7 @@ mod tests {
     fn other_keys_are_problems_at_the_key() {
         #[track_caller]
         fn check(text: &str, want: &[&str]) {
-            let problems = parse_site_config("wws.toml", text.as_bytes()).unwrap_err();
+            let problems = parse_site_config("wws.toml", text.as_bytes()).problems;
             let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
             assert_eq!(found, want);
         }
@@ -97,6 +95,22 @@ mod tests {
                 &format!("wws.toml:4:2: unknown key \"sit\"; did you mean \"site\"? {known}"),
             ],
         );
+    }
+
+    #[test]
+    fn what_is_right_is_read_beside_what_is_wrong_unless_the_syntax_is() {
+        #[track_caller]
+        fn check(text: &str, problems: usize, not_found: Option<&str>) {
+            let found = parse_site_config("wws.toml", text.as_bytes());
+            assert_eq!(found.problems.len(), problems, "{:?}", found.problems);
+            let page = found.value.site.not_found.map(|page| page.value);
+            assert_eq!(page.as_deref(), not_found);
+        }
+        let site = "[site]\nnot_found = '/none.html'\n";
+        check(site, 0, Some("/none.html"));
+        let wrong_value = format!("{site}html = 'pretty'\n[cors]\norigins = ['x']\n");
+        check(&wrong_value, 2, Some("/none.html"));
+        check(&format!("{site}html = \n"), 1, None);
     }
 
     proptest! {
@@ -113,7 +127,8 @@ mod tests {
                 ..LimitOverrides::default()
             };
             let text = format!("[limits]\nmemory = \"{}\"\nqueue = {queue}", ByteSize(kib << 10));
-            let found = parse_site_config("a", text.as_bytes()).map(|config| config.limits);
+            let found = parse_site_config("a", text.as_bytes()).whole();
+            let found = found.map(|config| config.limits);
             prop_assert_eq!(found, Ok(limits));
         }
     }

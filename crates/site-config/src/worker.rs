@@ -45,7 +45,7 @@ pub struct WorkerConfig {
 /// # Errors
 /// All problems of the file, in its order; never an empty list.
 pub fn parse_worker_config(file: &str, bytes: &[u8]) -> Result<WorkerConfig, Vec<Problem>> {
-    document::read(file, bytes, interpret)
+    document::read(file, bytes, interpret).whole()
 }
 
 fn interpret(table: &DeTable<'_>, text: &str, findings: &mut Findings) -> WorkerConfig {

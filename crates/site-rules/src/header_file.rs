@@ -4,17 +4,16 @@ use crate::RULES_MAX;
 use crate::field::Field;
 use crate::header_rules::{HeaderRule, WILD_RULES_MAX};
 use crate::lines::{self, Line, Report};
+use crate::parsed::Parsed;
 use crate::pattern::Pattern;
 use crate::problem::{Problem, RuleError};
 
 /// The most fields of one rule.
 const FIELDS_MAX: usize = 100;
 
-/// The rules of a file, in its order; `file` is only named in problems.
-///
-/// # Errors
-/// All lines that are neither path nor field, in the order of the file.
-pub fn parse_headers(file: &str, bytes: &[u8]) -> Result<Vec<HeaderRule>, Vec<Problem>> {
+/// The rules of a file, in its order, and all lines that are neither path nor field; `file` is only
+/// named in problems.
+pub fn parse_headers(file: &str, bytes: &[u8]) -> Parsed<Vec<HeaderRule>, Problem> {
     let mut report = Report::of(file);
     let lines = lines::read(bytes, &mut report);
     let mut reader = Reader {
@@ -34,8 +33,7 @@ pub fn parse_headers(file: &str, bytes: &[u8]) -> Result<Vec<HeaderRule>, Vec<Pr
         }
     }
     reader.end();
-    reader.report.problems.sort_by_key(|problem| problem.line);
-    reader.report.settle(reader.rules)
+    reader.report.with(reader.rules)
 }
 
 fn is_path(text: &str) -> bool {
@@ -150,7 +148,7 @@ mod tests {
     fn a_path_is_followed_by_its_fields_indented_or_not() {
         let text =
             "# all\n/*\n  X-Frame-Options: DENY\n\n  # more\n\tX-A: 1\r\n/a/:id\nX-Id: :id\n! X-A";
-        let rules = parse_headers("_headers", text.as_bytes()).unwrap();
+        let rules = parse_headers("_headers", text.as_bytes()).whole().unwrap();
         let printed: Vec<String> = rules
             .iter()
             .map(|rule| {
@@ -165,21 +163,21 @@ mod tests {
                 "7 /a/:id x-id: :id | ! x-a"
             ]
         );
-        assert_eq!(parse_headers("_headers", b""), Ok(Vec::new()));
+        assert_eq!(parse_headers("_headers", b"").whole(), Ok(Vec::new()));
     }
 
     #[test]
     fn every_bad_line_is_a_problem_in_words_and_all_come_at_once() {
         let text = "X-Early: 1\n/a\nX-A 1\n/b?c\nX-B: 1\n/empty\n\
             https://x.example/y/*\nX-C: 1\n/*/*\n X-D:\n/last";
-        let problems = parse_headers("public/_headers", text.as_bytes()).unwrap_err();
+        let Parsed { value, problems } = parse_headers("public/_headers", text.as_bytes());
         let found: Vec<String> = problems.iter().map(ToString::to_string).collect();
         let want = [
             (1, "belongs to no path"),
             (3, "neither a path"),
             (4, "has a ?"),
             (6, "\"/empty\" has no fields"),
-            (7, "write the path alone: \"/y/*\""),
+            (7, "the path alone: \"/y/*\", which holds for all hosts"),
             (9, "more than one *"),
             (10, "has no value"),
             (11, "\"/last\" has no fields"),
@@ -192,17 +190,20 @@ mod tests {
             );
             assert!(message.contains(part), "{message}");
         }
+        let right: Vec<_> = value.iter().map(|rule| rule.line).collect();
+        assert_eq!(right, [2, 6, 11]);
     }
 
     #[test]
     fn what_costs_time_is_limited() {
         let wild =
             |count: usize| -> String { (0..count).map(|n| format!("/*.x{n}\nA: 1\n")).collect() };
-        assert!(parse_headers("_headers", wild(WILD_RULES_MAX).as_bytes()).is_ok());
-        let problems = parse_headers("_headers", wild(WILD_RULES_MAX + 1).as_bytes()).unwrap_err();
+        let problems = parse_headers("_headers", wild(WILD_RULES_MAX).as_bytes()).problems;
+        assert_eq!(problems, []);
+        let problems = parse_headers("_headers", wild(WILD_RULES_MAX + 1).as_bytes()).problems;
         assert_eq!(problems[0].error, RuleError::TooManyWild);
         let fields = format!("/a\n{}", "A: 1\n".repeat(FIELDS_MAX + 1));
-        let problems = parse_headers("_headers", fields.as_bytes()).unwrap_err();
+        let problems = parse_headers("_headers", fields.as_bytes()).problems;
         assert_eq!(
             problems[0].error,
             RuleError::TooManyFields { max: FIELDS_MAX }

@@ -88,7 +88,7 @@ mod tests {
 
     #[track_caller]
     fn check(file: &str, paths: &[&str], defaults: &[(&str, &str)], want: &[&str]) {
-        let rules = HeaderRules::new(parse_headers("_headers", file.as_bytes()).unwrap());
+        let rules = HeaderRules::new(parse_headers("_headers", file.as_bytes()).whole().unwrap());
         let paths: Vec<SitePath<'_>> = paths.iter().map(|p| SitePath::parse(p).unwrap()).collect();
         let set = rules.fields(&paths.iter().collect::<Vec<_>>(), defaults);
         let found: Vec<String> = set
@@ -146,7 +146,8 @@ mod tests {
     fn ten_thousand_rules_take_as_many_steps_as_ten() {
         let steps = |count: u32| {
             let file: String = (0..count).map(|n| format!("/p{n}/a\nA: 1\n")).collect();
-            let rules = HeaderRules::new(parse_headers("_headers", file.as_bytes()).unwrap());
+            let rules =
+                HeaderRules::new(parse_headers("_headers", file.as_bytes()).whole().unwrap());
             rules
                 .trie
                 .visit(&["p3", "a"], &mut |rule| assert_eq!(rule, 3))

@@ -1,5 +1,6 @@
 //! A rule file as lines: decoded, bounded, without comments.
 
+use crate::parsed::Parsed;
 use crate::problem::{Problem, RuleError};
 
 /// The longest file that is read.
@@ -41,11 +42,12 @@ impl<'f> Report<'f> {
         });
     }
 
-    /// The value, unless something was wrong.
-    pub(crate) fn settle<T>(self, value: T) -> Result<T, Vec<Problem>> {
-        match self.problems.is_empty() {
-            true => Ok(value),
-            false => Err(self.problems),
+    /// With what was right; the problems in the order of the file.
+    pub(crate) fn with<T>(mut self, value: T) -> Parsed<T, Problem> {
+        self.problems.sort_by_key(|problem| problem.line);
+        Parsed {
+            value,
+            problems: self.problems,
         }
     }
 }

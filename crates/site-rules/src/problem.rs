@@ -147,7 +147,10 @@ pub enum RuleError {
         path: String,
     },
     /// A path with a host, in `_headers`.
-    #[error("rules for one host are not supported in _headers; write the path alone: {path:?}")]
+    #[error(
+        "rules for one host are not supported in _headers; write the path alone: {path:?}, which holds \
+         for all hosts, or bundle the site for that host as an app of its own"
+    )]
     HostInHeaders {
         /// What to write.
         path: String,

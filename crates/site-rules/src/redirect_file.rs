@@ -2,6 +2,7 @@
 
 use crate::RULES_MAX;
 use crate::lines::{self, Report};
+use crate::parsed::Parsed;
 use crate::pattern::Pattern;
 use crate::problem::{Problem, RuleError};
 use crate::redirects::{Effect, Redirect};
@@ -10,11 +11,8 @@ use crate::target::Target;
 /// What a rule without a status means, as on Netlify.
 const STATUS_DEFAULT: u16 = 301;
 
-/// The rules of a file, in its order; `file` is only named in problems.
-///
-/// # Errors
-/// All lines that are no rule, in the order of the file.
-pub fn parse_redirects(file: &str, bytes: &[u8]) -> Result<Vec<Redirect>, Vec<Problem>> {
+/// The rules of a file, in its order, and all lines that are none; `file` is only named in problems.
+pub fn parse_redirects(file: &str, bytes: &[u8]) -> Parsed<Vec<Redirect>, Problem> {
     let mut report = Report::of(file);
     let mut rules = Vec::new();
     for line in lines::read(bytes, &mut report) {
@@ -27,8 +25,7 @@ pub fn parse_redirects(file: &str, bytes: &[u8]) -> Result<Vec<Redirect>, Vec<Pr
             Err(error) => report.add(line.number, error),
         }
     }
-    report.problems.sort_by_key(|problem| problem.line);
-    report.settle(rules)
+    report.with(rules)
 }
 
 fn rule(line: u32, text: &str) -> Result<Redirect, RuleError> {
@@ -133,7 +130,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn printed(text: &str) -> Vec<String> {
-        let rules = parse_redirects("_redirects", text.as_bytes()).unwrap();
+        let rules = parse_redirects("_redirects", text.as_bytes())
+            .whole()
+            .unwrap();
         rules
             .iter()
             .map(|rule| format!("{} {rule}", rule.line))
@@ -167,7 +166,7 @@ mod tests {
         #[track_caller]
         fn check(line: &str, want: &str) {
             let text = format!("/ok /fine\n{line}\n/also /fine");
-            let problems = parse_redirects("_redirects", text.as_bytes()).unwrap_err();
+            let problems = parse_redirects("_redirects", text.as_bytes()).problems;
             assert_eq!(problems.len(), 1, "{problems:?}");
             let message = problems[0].to_string();
             assert!(message.starts_with("_redirects:2: "), "{message}");
@@ -197,17 +196,19 @@ mod tests {
 
     #[test]
     fn all_problems_come_at_once_and_in_order() {
-        let problems =
-            parse_redirects("public/_redirects", b"/a\n/b /c\n\xff\nd /e\n").unwrap_err();
+        let text = b"/a\n/b /c\n\xff\nd /e\n/f /g\n";
+        let Parsed { value, problems } = parse_redirects("public/_redirects", text);
         let places: Vec<_> = problems.iter().map(|problem| problem.line).collect();
         assert_eq!(places, [1, 3, 4]);
+        let right: Vec<_> = value.iter().map(|rule| rule.line).collect();
+        assert_eq!(right, [2, 5]);
     }
 
     #[test]
     fn more_rules_than_the_limit_are_one_problem() {
         let line = |n: usize| format!("/{n} /x\n");
         let text: String = (0..=RULES_MAX).map(line).collect();
-        let problems = parse_redirects("_redirects", text.as_bytes()).unwrap_err();
+        let problems = parse_redirects("_redirects", text.as_bytes()).problems;
         assert_eq!(problems.len(), 1);
         assert_eq!(problems[0].error, RuleError::TooManyRules);
     }
@@ -220,9 +221,10 @@ mod tests {
 
         #[test]
         fn what_is_printed_is_read_back(text in "(/[a:*]{0,3}){1,2} (https://a)?(/[a:*é?#]{0,3}){1,2} (301|200|404)!?") {
-            if let Ok(rules) = parse_redirects("_redirects", text.as_bytes()) {
+            if let Ok(rules) = parse_redirects("_redirects", text.as_bytes()).whole() {
                 let again = rules[0].to_string();
-                prop_assert_eq!(parse_redirects("_redirects", again.as_bytes()), Ok(rules), "{}", again);
+                let again_read = parse_redirects("_redirects", again.as_bytes()).whole();
+                prop_assert_eq!(again_read, Ok(rules), "{}", again);
             }
         }
     }

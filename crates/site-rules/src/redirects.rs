@@ -203,7 +203,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn redirects(text: &str) -> Redirects {
-        Redirects::new(parse_redirects("_redirects", text.as_bytes()).unwrap())
+        Redirects::new(
+            parse_redirects("_redirects", text.as_bytes())
+                .whole()
+                .unwrap(),
+        )
     }
 
     #[track_caller]
@@ -301,7 +305,8 @@ mod tests {
             path in "(/[abc]{1,2}){0,4}/?",
         ) {
             let text: String = rules.iter().map(|from| format!("/{from} /to\n")).collect();
-            let Ok(rules) = parse_redirects("_redirects", text.as_bytes()) else { return Ok(()) };
+            let rules = parse_redirects("_redirects", text.as_bytes()).whole();
+            let Ok(rules) = rules else { return Ok(()) };
             let path = SitePath::parse(if path.is_empty() { "/" } else { &path }).unwrap();
             let want = rules.iter().find(|rule| rule.from.matches(None, &path).is_some());
             let want = want.map(|rule| rule.line);

@@ -208,7 +208,9 @@ mod tests {
     use crate::parse_redirects;
 
     fn reviewed(text: &str, files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
-        let rules = parse_redirects("_redirects", text.as_bytes()).unwrap();
+        let rules = parse_redirects("_redirects", text.as_bytes())
+            .whole()
+            .unwrap();
         let existing = |path: &SitePath<'_>| {
             let found = files.iter().find(|(name, _)| *name == path.as_str());
             match found {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use listen::{Address, BindOptions, Host};
+use listen::{Address, BindOptions, Host, Named};
 use outbound::{Client, ClientOptions};
 
 use super::{Purpose, Taken, bind_options};
@@ -12,8 +12,7 @@ use crate::settings::Settings;
 
 /// A place whose address is known.
 enum Place {
-    /// A port, and what its host was called.
-    Port(SocketAddr, String),
+    Port(SocketAddr, Named),
     Path(PathBuf),
 }
 
@@ -42,18 +41,21 @@ pub(super) fn take_ports(
     Ok(taken)
 }
 
-/// All that flags name. Host and port are listened on where nothing else is, or if they are named.
+/// All that flags name. Host and port are listened on where nothing else is, or if the port is named.
 fn places(settings: &Settings, is_alone: bool) -> Result<Vec<(Place, Purpose)>, ServeError> {
     let net = &settings.net;
     let host = Host::parse(&settings.host);
     let mut places = Vec::new();
-    if net.at_host || (is_alone && net.listen.is_empty()) {
-        places.push((port(&host, settings.port, settings)?, Purpose::Site));
+    if net.at_port || (is_alone && net.listen.is_empty()) {
+        places.push((
+            port(&host, settings.port, "--port", settings)?,
+            Purpose::Site,
+        ));
     }
     for address in &net.listen {
         let place = match address {
             Address::Unix(path) => Place::Path(path.clone()),
-            Address::Tcp { host, port: number } => port(host, *number, settings)?,
+            Address::Tcp { host, port: number } => port(host, *number, "--listen", settings)?,
         };
         places.push((place, Purpose::Site));
     }
@@ -63,7 +65,8 @@ fn places(settings: &Settings, is_alone: bool) -> Result<Vec<(Place, Purpose)>, 
             hosts.push(host);
         }
         for host in hosts {
-            places.push((port(&host, number, settings)?, Purpose::Redirect));
+            let place = port(&host, number, "--http-redirect", settings)?;
+            places.push((place, Purpose::Redirect));
         }
     }
     Ok(places)
@@ -81,14 +84,20 @@ fn interfaces(places: &[(Place, Purpose)]) -> Vec<Host> {
     hosts
 }
 
-fn port(host: &Host, number: u16, settings: &Settings) -> Result<Place, ServeError> {
+fn port(
+    host: &Host,
+    number: u16,
+    flag: &'static str,
+    settings: &Settings,
+) -> Result<Place, ServeError> {
     let address = resolve(host, settings)?;
-    Ok(Place::Port((address, number).into(), host.to_string()))
+    let host = host.to_string();
+    Ok(Place::Port((address, number).into(), Named { host, flag }))
 }
 
 fn take(place: Place, settings: &Settings, all: &[SocketAddr]) -> Result<Taken, ServeError> {
-    let (address, host) = match place {
-        Place::Port(address, host) => (address, host),
+    let (address, named) = match place {
+        Place::Port(address, named) => (address, named),
         Place::Path(path) => return Ok(Taken::Path(path)),
     };
     // Otherwise a port of :: is one of 0.0.0.0 too, and that one would be taken.
@@ -97,7 +106,7 @@ fn take(place: Place, settings: &Settings, all: &[SocketAddr]) -> Result<Taken, 
         v6_only: address.port() != 0 && all.iter().any(is_same),
         ..bind_options(settings)
     };
-    Ok(Taken::Socket(listen::Bound::port(address, host, options)?))
+    Ok(Taken::Socket(listen::Bound::port(address, named, options)?))
 }
 
 /// The address of a host. Names are resolved as for calls of workers: the C library's way takes a

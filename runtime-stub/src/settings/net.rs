@@ -64,8 +64,9 @@ pub(super) struct NetArgs {
 pub struct NetOptions {
     /// Where to listen, as `--listen` says.
     pub listen: Vec<Address>,
-    /// Whether host and port were named, so that they are listened on whatever else there is.
-    pub at_host: bool,
+    /// Whether a port was named, so that it is listened on whatever else there is. A host alone is not
+    /// enough: images of containers name one for whatever flags they are started with.
+    pub at_port: bool,
     /// Of the files of Unix sockets.
     pub socket_mode: u32,
     /// Whether another process may listen at the same places.
@@ -115,10 +116,10 @@ fn parse_hsts(text: &str) -> Result<Duration, String> {
 }
 
 impl NetArgs {
-    /// `at_host`: whether flags or environment name a host or a port.
+    /// `at_port`: whether flags or environment name a port.
     pub(super) fn settle(
         self,
-        at_host: bool,
+        at_port: bool,
         proxies: &TrustedProxies,
     ) -> Result<NetOptions, SettingsError> {
         if self.proxy_protocol && *proxies == TrustedProxies::default() {
@@ -140,7 +141,7 @@ impl NetArgs {
         }
         Ok(NetOptions {
             listen: self.listen,
-            at_host,
+            at_port,
             socket_mode: self.socket_mode,
             reuse_port: self.reuse_port,
             proxy_protocol: self.proxy_protocol,
