@@ -85,7 +85,7 @@ fn build_stub(workspace: &Path, out: &Path, features: &str) -> PathBuf {
     }
     let (profile, last_step): (_, &[_]) = match env::var("PROFILE").as_deref() {
         // Of the whole program at its end: all that is fast by itself stays so.
-        Ok("release") => ("stub", &["--", "-Copt-level=s"]),
+        Ok("release") => ("stub", &["--", "-Copt-level=z"]),
         _ => ("stub-dev", &[]),
     };
     // OUT_DIR is <target>/<profile>/build/<package>/out.
