@@ -187,7 +187,8 @@ fn what_stands_in_no_uri_is_refused_like_all_that_is_refused() {
             let text = answer.text();
             assert!(text.contains("<h1>400 Bad Request</h1>"), "{text}");
             assert_eq!(answer.field("connection"), Some("close"));
-            app.log_line(answer.field("x-request-id").unwrap());
+            let line = app.log_line(answer.field("x-request-id").unwrap());
+            assert!(line.contains("\"REFUSED\""), "{line}");
         }
     }
     assert_alive(&app);

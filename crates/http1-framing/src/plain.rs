@@ -8,6 +8,7 @@
 
 use std::mem::MaybeUninit;
 
+use crate::bytes::{count_paths, count_queries};
 use crate::{Limits, has_plain_lines, is_host};
 
 /// Heads with more fields are not plain.
@@ -63,7 +64,7 @@ impl<'r, 'f> PlainGet<'r, 'f> {
         if method != Some("GET") || version != Some(1) || !is_framed_strictly(&received[..length]) {
             return Recognised::Other;
         }
-        let (Some(target), Some(host)) = (target.filter(|target| is_path(target)), host(fields))
+        let (Some(target), Some(host)) = (target.filter(|target| is_path_and_query(target)), host(fields))
         else {
             return Recognised::Other;
         };
@@ -104,12 +105,12 @@ fn is_framed_strictly(head: &[u8]) -> bool {
     head.first() != Some(&b'\r') && has_plain_lines(head)
 }
 
-/// Whether a target is path and query (RFC 9112, 3.2.1), of bytes that all parsers take.
-fn is_path(target: &str) -> bool {
-    target.starts_with('/')
-        && target
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && byte != b'#')
+/// Whether a target is path and query (RFC 9112, 3.2.1), of ASCII that may stand in them.
+fn is_path_and_query(target: &str) -> bool {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    path.starts_with('/')
+        && count_paths(path.as_bytes()) == path.len()
+        && count_queries(query.as_bytes()) == query.len()
 }
 
 /// The host, if there is one and no field asks for more than a plain answer.
@@ -229,6 +230,8 @@ mod tests {
             "HEAD / HTTP/1.1\r\nhost: a\r\n\r\n",
             "GET http://a/ HTTP/1.1\r\nhost: a\r\n\r\n",
             "GET /#a HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET /<a> HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET /?\"a\" HTTP/1.1\r\nhost: a\r\n\r\n",
             "GET / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n",
             "GET / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n",
             "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
@@ -246,7 +249,6 @@ mod tests {
             head_bytes: head.len(),
             fields: 2,
             target_bytes: 4,
-            ..Limits::default()
         };
         let is_plain = |limits: Limits| {
             let mut room = FieldRoom::default();
