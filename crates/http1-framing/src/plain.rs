@@ -236,7 +236,6 @@ mod tests {
             head_bytes: head.len(),
             fields: 2,
             target_bytes: 4,
-            ..Limits::default()
         };
         let is_plain = |limits: Limits| {
             let mut room = FieldRoom::default();

@@ -22,10 +22,6 @@ pub(super) struct Plan<'r> {
 }
 
 /// What answers it.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is moved once; a box would be an allocation for each request"
-)]
 pub(super) enum Target<'r> {
     /// An asset in the coding that the client likes best.
     Asset { chosen: Chosen, path: SitePath<'r> },
