@@ -64,8 +64,10 @@ impl<'r, 'f> PlainGet<'r, 'f> {
         if method != Some("GET") || version != Some(1) || !is_framed_strictly(&received[..length]) {
             return Recognised::Other;
         }
-        let (Some(target), Some(host)) = (target.filter(|target| is_path_and_query(target)), host(fields))
-        else {
+        let (Some(target), Some(host)) = (
+            target.filter(|target| is_path_and_query(target)),
+            host(fields),
+        ) else {
             return Recognised::Other;
         };
         if length > limits.head_bytes
