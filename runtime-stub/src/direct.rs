@@ -1,7 +1,7 @@
 //! The short way for the plainest of requests: a GET of an asset, or to a worker, over HTTP/1.1.
 //!
 //! Most requests of a site need nothing of what a general server is prepared for: no body, no
-//! range, no condition. Their heads are recognised ([`PlainGet`]) and answered by the same
+//! range. Their heads are recognised ([`PlainGet`]) and answered by the same
 //! code that answers all others ([`Edge`]), from the socket and to the socket, with no state
 //! machine in between ([`worker`] is the part for workers). Whatever is not recognised beyond doubt
 //! goes to hyper with every byte that was read, and so does the rest of its connection. Nothing is
@@ -14,8 +14,8 @@ mod worker;
 use std::io;
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::Response;
 use http::header::ETAG;
+use http::{Response, StatusCode};
 use http1_framing::{FieldRoom, PlainGet, Recognised};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -192,7 +192,7 @@ impl Sending<'_> {
     /// Sends an asset whose head is there already.
     async fn plain(&mut self, answer: PlainAnswer) -> io::Result<()> {
         if let Some(record) = &mut self.record {
-            record.answered(http::StatusCode::OK, Answerer::Assets);
+            record.answered(StatusCode::OK, Answerer::Assets);
         }
         answer.head.write(self.id, self.head);
         let file = match self.takes_file(answer.bytes.len()) {
@@ -211,7 +211,10 @@ impl Sending<'_> {
             return Err(io::Error::other("an answer that is not whole"));
         };
         let (status, fields) = (response.status(), response.headers());
-        let length = Length::Of(bytes.len() as u64);
+        let length = match status {
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Length::NoBody,
+            _ => Length::Of(bytes.len() as u64),
+        };
         write_head(status, fields, length, self.id, self.head);
         let etag = fields.get(ETAG).and_then(|etag| etag.to_str().ok());
         let file = match etag {

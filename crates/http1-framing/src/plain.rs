@@ -1,10 +1,9 @@
 //! The plainest of requests, recognised at once: a GET for a path of the server, with no body, no
-//! range and no condition.
+//! range, and no condition but those that browsers send when they ask again.
 //!
 //! The parsing is httparse's, which is what hyper parses with too, so that there is no reading of
 //! HTTP/1 of our own. It lets pass more than [`Framing`](crate::Framing) does; what that would
-//! refuse is not recognised here. *Invariant:* what is recognised would have passed the framing, but for
-//! bytes of its target that no URI has: where no URI is made of it, they harm nobody.
+//! refuse is not recognised here. *Invariant:* what is recognised would have passed the framing.
 
 use std::mem::MaybeUninit;
 
@@ -37,12 +36,14 @@ pub enum Recognised<T> {
 /// The head of a plain request.
 #[derive(Debug)]
 pub struct PlainGet<'r, 'f> {
-    /// Path and query as they were sent: a slash and visible ASCII, no `#`.
+    /// Path and query as they were sent: a slash, and ASCII that may stand in them.
     pub target: &'r str,
     /// Perhaps with a port.
     pub host: &'r str,
     /// Of the head, in bytes.
     pub length: usize,
+    /// Whether it has `If-None-Match` or `If-Modified-Since` (RFC 9110, 13.1).
+    pub is_conditional: bool,
     fields: &'f [httparse::Header<'r>],
 }
 
@@ -64,9 +65,9 @@ impl<'r, 'f> PlainGet<'r, 'f> {
         if method != Some("GET") || version != Some(1) || !is_framed_strictly(&received[..length]) {
             return Recognised::Other;
         }
-        let (Some(target), Some(host)) = (
+        let (Some(target), Some(asked)) = (
             target.filter(|target| is_path_and_query(target)),
-            host(fields),
+            Asked::by(fields),
         ) else {
             return Recognised::Other;
         };
@@ -78,8 +79,9 @@ impl<'r, 'f> PlainGet<'r, 'f> {
         }
         Recognised::Plain(Self {
             target,
-            host,
+            host: asked.host,
             length,
+            is_conditional: asked.is_conditional,
             fields,
         })
     }
@@ -115,35 +117,46 @@ fn is_path_and_query(target: &str) -> bool {
         && count_queries(query.as_bytes()) == query.len()
 }
 
-/// The host, if there is one and no field asks for more than a plain answer.
-fn host<'r>(fields: &[httparse::Header<'r>]) -> Option<&'r str> {
-    let mut host = None;
-    for field in fields {
-        let name = field.name.as_bytes();
-        let is = |of: &str| name.eq_ignore_ascii_case(of.as_bytes());
-        match name.first()?.to_ascii_lowercase() {
-            b'h' if is("host") => {
-                if host.is_some() || !is_host(field.value) {
+/// What the fields of a plain request ask for.
+struct Asked<'r> {
+    host: &'r str,
+    is_conditional: bool,
+}
+
+impl<'r> Asked<'r> {
+    /// `None` if there is no host, or a field that asks for more than a plain answer.
+    fn by(fields: &[httparse::Header<'r>]) -> Option<Self> {
+        let (mut host, mut is_conditional) = (None, false);
+        for field in fields {
+            let name = field.name.as_bytes();
+            let is = |of: &str| name.eq_ignore_ascii_case(of.as_bytes());
+            match name.first()?.to_ascii_lowercase() {
+                b'h' if is("host") => {
+                    if host.is_some() || !is_host(field.value) {
+                        return None;
+                    }
+                    host = std::str::from_utf8(field.value).ok();
+                }
+                b'c' if is("connection") && !field.value.eq_ignore_ascii_case(b"keep-alive") => {
                     return None;
                 }
-                host = std::str::from_utf8(field.value).ok();
+                b'i' if is("if-none-match") || is("if-modified-since") => is_conditional = true,
+                // Each has a meaning that is not for here.
+                b'c' if is("content-length") => return None,
+                b'e' if is("expect") => return None,
+                b'h' if is("http2-settings") => return None,
+                b'i' if name.get(2) == Some(&b'-') => return None,
+                b'r' if is("range") => return None,
+                b't' if is("te") || is("transfer-encoding") || is("trailer") => return None,
+                b'u' if is("upgrade") => return None,
+                _ => {}
             }
-            b'c' if is("connection") && !field.value.eq_ignore_ascii_case(b"keep-alive") => {
-                return None;
-            }
-            // Each has a meaning that is not for here.
-            b'c' if is("content-length") => return None,
-            b'e' if is("expect") => return None,
-            b'h' if is("http2-settings") => return None,
-            // Conditions.
-            b'i' if name.get(2) == Some(&b'-') => return None,
-            b'r' if is("range") => return None,
-            b't' if is("te") || is("transfer-encoding") || is("trailer") => return None,
-            b'u' if is("upgrade") => return None,
-            _ => {}
         }
+        Some(Self {
+            host: host?,
+            is_conditional,
+        })
     }
-    host
 }
 
 #[cfg(test)]
@@ -193,6 +206,24 @@ mod tests {
     }
 
     #[test]
+    fn a_condition_of_a_browser_is_noticed() {
+        for (more, want) in [
+            ("", false),
+            ("If-None-Match: \"a\"\r\n", true),
+            ("if-modified-since: Thu, 01 Jan 1970 00:00:00 GMT\r\n", true),
+        ] {
+            let head = format!("GET / HTTP/1.1\r\nhost: a\r\n{more}\r\n");
+            let mut room = FieldRoom::default();
+            let limits = Limits::default();
+            let plain = PlainGet::recognise(head.as_bytes(), &mut room, &limits);
+            assert!(
+                matches!(&plain, Recognised::Plain(plain) if plain.is_conditional == want),
+                "{plain:?}"
+            );
+        }
+    }
+
+    #[test]
     fn values_are_those_of_all_fields_of_a_name() {
         let head = "GET / HTTP/1.1\r\nhost: a\r\nX-A: 1\r\ny: 2\r\nx-a: 3\r\n\r\n";
         let mut room = FieldRoom::default();
@@ -237,7 +268,9 @@ mod tests {
             "GET / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n",
             "GET / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n",
             "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
-            "GET / HTTP/1.1\r\nhost: a\r\nif-none-match: *\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\r\nif-match: *\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\r\nif-range: \"a\"\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\r\nif-unmodified-since: a\r\n\r\n",
             "GET / HTTP/1.1\r\nhost: a\r\nrange: bytes=0-\r\n\r\n",
         ] {
             assert_eq!(plain_length(head.as_bytes()), None, "{head:?}");

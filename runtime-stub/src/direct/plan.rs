@@ -25,7 +25,7 @@ pub(super) struct Plan<'r> {
 pub(super) enum Target<'r> {
     /// An asset in the coding that the client likes best.
     Asset { chosen: Chosen, path: SitePath<'r> },
-    /// An asset, for a client to whom more matters.
+    /// An asset, for a client with a condition, or to whom more matters.
     AssetFor {
         asset: AssetRef,
         path: SitePath<'r>,
@@ -67,7 +67,7 @@ pub(super) fn plan<'r>(get: &PlainGet<'r, '_>, edge: &Edge, peer: &Peer) -> Opti
     };
     let (target, seen) = match edge.find(asked).ok()? {
         Destination::Asset(asset) => {
-            let chosen = match edge.looks_at_clients() {
+            let chosen = match get.is_conditional || edge.looks_at_clients() {
                 true => None,
                 // What is damaged, or not acceptable, the other way says.
                 false => asset::choose(edge.app(), asset, get.values("accept-encoding"))
