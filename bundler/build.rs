@@ -84,8 +84,9 @@ fn build_stub(workspace: &Path, out: &Path, features: &str) -> PathBuf {
         );
     }
     let (profile, last_step): (_, &[_]) = match env::var("PROFILE").as_deref() {
-        // Of the whole program at its end: all that is fast by itself stays so.
-        Ok("release") => ("stub", &["--", "-Copt-level=z"]),
+        // Of the whole program at its end: all that is fast by itself stays so. Where a profile says
+        // how a package is compiled, cargo forgets that it says `strip`.
+        Ok("release") => ("stub", &["--", "-Copt-level=z", "-Cstrip=symbols"]),
         _ => ("stub-dev", &[]),
     };
     // OUT_DIR is <target>/<profile>/build/<package>/out.
