@@ -20,8 +20,8 @@ use http_semantics::{
 
 use crate::app::App;
 use crate::body::Body;
-use crate::direct::{Length, RenderedHead};
 use crate::find::AssetRef;
+use crate::head::{Length, RenderedHead};
 use crate::refusal::Refusal;
 use crate::rules::Fields;
 use crate::worker_call::OfWorker;

@@ -7,7 +7,6 @@
 //! goes to hyper with every byte that was read, and so does the rest of its connection. Nothing is
 //! refused here but what asks too often.
 
-mod head;
 mod plan;
 mod worker;
 
@@ -23,6 +22,7 @@ use crate::asset::PlainAnswer;
 use crate::body::Body;
 use crate::connection::Ending;
 use crate::edge::Edge;
+use crate::head::{Length, write_head};
 use crate::memory_files::{MemoryFile, MemoryFiles};
 use crate::peer::Peer;
 use crate::request_id::RequestId;
@@ -30,8 +30,6 @@ use crate::stream::Stream;
 use crate::timed_io::Timed;
 use crate::watch::{Answerer, Record, Seen};
 
-use head::write_head;
-pub(crate) use head::{Length, RenderedHead};
 use plan::{Plan, Target, plan};
 
 /// Heads that do not fit are hyper's.
@@ -72,23 +70,18 @@ pub(crate) async fn serve(
         let plan = match recognise(&received, edge, peer) {
             Recognised::Plain(plan) => plan,
             Recognised::Part if received.len() < HEAD_BYTES_MAX => {
-                received.reserve(HEAD_BYTES_MAX - received.len());
-                tokio::select! {
+                let had_more = tokio::select! {
                     biased;
-                    count = io.read_buf(&mut received) => if count? == 0 {
-                        // Half a head at the end is hyper's to answer.
-                        return Ok(match received.is_empty() {
-                            true => Outcome::Closed,
-                            false => Outcome::HandOver(received.freeze()),
-                        });
-                    } else if received.len() < received.capacity() {
-                        // No more was there: the next read waits, and others have their turn.
-                        in_turn = 0;
-                    },
-                    () = &mut end => return Ok(match received.is_empty() {
-                        true => Outcome::Closed,
-                        false => Outcome::HandOver(received.freeze()),
-                    }),
+                    had_more = read_more(io, &mut received) => had_more?,
+                    () = &mut end => None,
+                };
+                match had_more {
+                    // The next read waits, and others have their turn.
+                    Some(false) => in_turn = 0,
+                    Some(true) => {}
+                    None if received.is_empty() => return Ok(Outcome::Closed),
+                    // Half a head at the end is hyper's to answer.
+                    None => return Ok(Outcome::HandOver(received.freeze())),
                 }
                 continue;
             }
@@ -164,6 +157,14 @@ pub(crate) async fn serve(
             }
         }
     }
+}
+
+/// Reads more of a head; whether the client had sent more than there was room for. `None` if it has
+/// ended.
+async fn read_more(io: &mut Timed<Stream>, received: &mut BytesMut) -> io::Result<Option<bool>> {
+    received.reserve(HEAD_BYTES_MAX - received.len());
+    let count = io.read_buf(received).await?;
+    Ok((count > 0).then(|| received.len() == received.capacity()))
 }
 
 /// What is done for the request that begins with these bytes, if it is plain.

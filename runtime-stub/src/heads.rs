@@ -8,8 +8,8 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use crate::asset::AssetError;
-use crate::direct::RenderedHead;
 use crate::find::AssetRef;
+use crate::head::RenderedHead;
 
 /// All that the cache holds.
 const CACHE_BYTES: u64 = 1 << 20;

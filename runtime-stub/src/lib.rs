@@ -24,6 +24,7 @@ mod edge;
 mod find;
 mod framed_io;
 mod frames_io;
+mod head;
 mod heads;
 mod host;
 mod https;

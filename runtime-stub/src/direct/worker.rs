@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use worker_host::WorkerBody;
 
 use super::HEAD_BYTES_MAX;
-use super::head::{Length, write_head};
+use crate::head::{Length, write_head};
 use crate::request_id::RequestId;
 use crate::stream::Stream;
 use crate::timed_io::Timed;

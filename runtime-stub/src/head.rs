@@ -1,4 +1,4 @@
-//! Heads of answers as they go out.
+//! Heads of answers over HTTP/1.1 as the short way sends them.
 
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
@@ -41,7 +41,7 @@ impl RenderedHead {
     }
 
     /// Writes the whole head of an answer in place of what `head` holds.
-    pub(super) fn write(&self, id: &RequestId, head: &mut Vec<u8>) {
+    pub(crate) fn write(&self, id: &RequestId, head: &mut Vec<u8>) {
         head.clear();
         head.extend_from_slice(&self.lines);
         write_end(self.has_date, id, head);
@@ -49,7 +49,7 @@ impl RenderedHead {
 }
 
 /// Writes the whole head of an answer in place of what `head` holds.
-pub(super) fn write_head(
+pub(crate) fn write_head(
     status: StatusCode,
     fields: &HeaderMap,
     length: Length,
